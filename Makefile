@@ -1,0 +1,17 @@
+.PHONY: demo test setup clean
+
+setup:
+	@./scripts/setup.sh
+
+demo: setup
+	@./scripts/demo.sh
+
+test: setup
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/pytest
+
+clean:
+	rm -rf demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,119 @@
+"""The error tree and the one table of stable codes.
+
+Every operation ends OK, DEGRADED (a result plus notices) or REJECTED (one error). Codes never change
+their meaning; ``E_`` codes stop a file, a modality or the whole operation, ``W_`` codes accompany a result.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+CODES: dict[str, str] = {
+    # the session as a whole
+    "E_SESSION": "the session folder or its session.toml cannot be used",
+    "E_NO_USABLE_MODALITY": "none of face, ECG and EDA holds usable data",
+    "E_QUESTION": "a fact that no file states must be given by the user",
+    "E_OUTPUT": "the result cannot be written where it was asked for",
+    # any file
+    "E_FILE_MISSING": "the file does not exist or is no regular file",
+    "E_FILE_EMPTY": "the file holds no data",
+    "E_FILE_UNREADABLE": "the file exists and cannot be read",
+    "E_TYPE_MISMATCH": "the file's content is not what its name says",
+    "E_TYPE_UNKNOWN": "no reader knows this kind of file",
+    "E_STORED_FILE_CHANGED": "the file is not the one that session.toml describes (sha256)",
+    # video
+    "E_VIDEO_NO_INDEX": "the video lacks its index; the recording was stopped hard",
+    "E_VIDEO_NO_STREAM": "the file holds no video stream",
+    "E_VIDEO_CODEC": "the video's codec cannot be decoded here",
+    "E_VIDEO_DAMAGED": "the video cannot be decoded",
+    "W_VIDEO_TRUNCATED": "the video ends before the duration that it states",
+    "W_VIDEO_DAMAGED": "the decoder reported errors; the spans are masked",
+    "W_TIME_RESET": "time stamps go back or repeat",
+    # tables and signals
+    "E_CSV_SHAPE": "the table's rows do not fit together",
+    "E_CSV_AMBIGUOUS": "the table's number format cannot be told apart from its content",
+    "E_CHANNEL": "the named channel is missing or not unique",
+    "E_SAMPLING_RATE": "the sampling rate is missing or impossible",
+    "E_UNIT": "the unit is missing, unknown or cannot be converted",
+    "E_SIGNAL_FILE": "the signal file is damaged or does not follow its format",
+    "E_EDF_SCALE": "an EDF channel has no usable scale",
+    "W_FILE_TRUNCATED": "the file ends early; complete records were kept",
+    "E_SIGNAL_UNUSABLE": "the signal holds no usable span",
+    "E_EDA_IMPLAUSIBLE": "the EDA values cannot be skin conductance in the stated unit",
+    "W_UNIT": "the amplitude does not fit the stated unit",
+    "W_SAMPLING_RATE": "a second clock or the heart rate contradicts the stated sampling rate",
+    "W_FLAT": "a constant span is masked",
+    "W_SATURATED": "the sensor was saturated or not on the skin; the span is masked",
+    "W_MISSING": "missing or non-numeric samples are masked",
+    "W_NOISE": "the signal is too noisy to be read; the span is masked",
+    "W_TOO_SHORT": "too short for a measure, which is left out",
+    "W_NO_OVERLAP": "a modality does not cover the whole session",
+    "W_LOW_COVERAGE": "a modality is usable for less than half of its time",
+    # faces
+    "E_NO_FACE": "no face was found",
+    "W_FACE_GAPS": "the face was not visible for a while; the spans are masked",
+    "W_SEVERAL_FACES": "more than one face was visible",
+    "W_MODALITY_ABSENT": "the session has no such modality",
+    # models
+    "E_MODEL_MISSING": "a model file has not been fetched",
+    "E_MODEL_CHECKSUM": "a model file differs from the published one",
+    "E_CHECKPOINT": "the checkpoint is damaged, incomplete or of an unknown version",
+    "E_CHECKPOINT_PICKLE": "the file is a pickle, which is never loaded",
+    "E_WEIGHTS": "pretrained weights are missing and were not waived",
+    "E_CONFIG": "a configuration value is not allowed",
+    "W_NO_AFFECT_SCORE": "no affect score was computed",
+    "W_FORCED_SCORE": "affect was scored by force with weights not meant for this session",
+    # installation
+    "E_EXTRA": "an optional part is not installed",
+}
+
+
+class AffectScopeError(Exception):
+    """An expected failure: a stable code, what is wrong, and what to do about it.
+
+    ``str(error)`` reads "CODE: sentence remedy". ``code`` must be in ``CODES``.
+    """
+
+    def __init__(self, code: str, sentence: str, remedy: str = "") -> None:
+        assert code in CODES, f"unknown code {code}"
+        self.code = code
+        self.sentence = sentence
+        self.remedy = remedy
+        super().__init__(f"{code}: {sentence} {remedy}".rstrip())
+
+
+class InputError(AffectScopeError):
+    """A file that somebody handed in cannot be used."""
+
+
+class SessionError(AffectScopeError):
+    """A session cannot be opened, understood or assessed."""
+
+
+class ModelError(AffectScopeError):
+    """A model file, checkpoint or model configuration cannot be used."""
+
+
+class OutputError(AffectScopeError):
+    """A result cannot be written."""
+
+
+class MissingExtraError(AffectScopeError):
+    """An optional dependency is not installed."""
+
+
+def require(package: str, purpose: str, extra: str) -> ModuleType:
+    """Import an optional dependency where it is used.
+
+    Raises:
+        MissingExtraError: ``E_EXTRA``, one sentence that names the extra to install.
+    """
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise MissingExtraError(
+            "E_EXTRA",
+            f"{purpose} needs {package.split('.')[0]} ({error}).",
+            f"Install it with: pip install 'affectscope[{extra}]'",
+        ) from error

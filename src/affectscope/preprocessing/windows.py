@@ -1,0 +1,97 @@
+"""THE windowing: frame time -> (face, ecg, eda) with a valid mask. Every journey uses it.
+
+One sample is one video frame: the aligned face, and 1000 samples at 128 Hz (7.81 s) of each signal
+centred on the frame's time (paper, section III; METHOD.md section 1).
+
+Where the paper is silent, and what we do:
+1. At a recording's ends a window reaches past the signal: it is padded by repeating the first or
+   last value, and those samples count as not valid.
+2. A window with gaps is used when at least ``minimum_valid`` of its samples are valid and its
+   centre lies inside the signal; the gaps hold interpolated values.
+
+Legend: S samples of a signal, W = 1000 samples of a window, N frames.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affectscope.records import BoolArray, FloatArray, WindowKey
+
+Scaling = Literal["minmax", "quantile"]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How inputs are made for a network; a checkpoint carries it.
+
+    Attributes:
+        sampling_rate: Hz of the signals that the network sees.
+        window_samples: W, even.
+        crop_size: side of the square face picture, pixels.
+        ecg_scaling, eda_scaling: per recording, to [0, 1]; "minmax" is the paper's, "quantile"
+            maps the 0.5 % and 99.5 % quantiles and clips, so that one artefact cannot squeeze all.
+        minimum_valid: share of valid samples that a window needs.
+        minimum_face_quality: faces below it are not scored, see ``face.face_quality``.
+    """
+
+    sampling_rate: float = 128.0
+    window_samples: int = 1000
+    crop_size: int = 224
+    ecg_scaling: Scaling = "quantile"
+    eda_scaling: Scaling = "minmax"
+    minimum_valid: float = 0.8
+    minimum_face_quality: float = 0.3
+
+    @property
+    def window_duration(self) -> float:
+        """Seconds that a signal window covers."""
+        return self.window_samples / self.sampling_rate
+
+    def key(self, subject_id: str, trial_id: str, centre: float) -> WindowKey:
+        """The identity of the window centred on a time."""
+        duration = self.window_duration
+        return WindowKey(subject_id, trial_id, centre - duration / 2, duration)
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkSignal:
+    """A whole signal, cleaned, resampled and scaled to [0, 1], ready to be cut into windows.
+
+    values (S,) float32 without NaN; valid (S,) bool; ``start_time`` seconds on the session's axis.
+    """
+
+    values: NDArray[np.float32]
+    valid: BoolArray
+    sampling_rate: float
+    start_time: float
+
+    def __post_init__(self) -> None:
+        assert self.values.shape == self.valid.shape
+        assert self.values.dtype == np.float32
+
+
+def cut_windows(
+    signal: NetworkSignal, centres: FloatArray, preprocessing: Preprocessing
+) -> tuple[NDArray[np.float32], BoolArray]:
+    """Windows centred on N times: values (N, 1, W) float32, usable (N,) bool.
+
+    A window that is not usable is all zeros, so that it cannot leak into an estimate.
+    """
+    assert signal.sampling_rate == preprocessing.sampling_rate
+    width = preprocessing.window_samples
+    half = width // 2
+    padded = np.pad(signal.values, half, mode="edge")
+    valid_before = np.concatenate([[0], np.cumsum(np.pad(signal.valid, half))])  # prefix sums
+    centre = np.rint((centres - signal.start_time) * signal.sampling_rate).astype(np.int64)
+    inside = (centre >= 0) & (centre < len(signal.values))
+    start = np.where(inside, centre, 0)  # padding shifts a window's first sample onto its centre
+    windows = padded[start[:, None] + np.arange(width)]
+    share = (valid_before[start + width] - valid_before[start]) / width
+    usable = inside & (share >= preprocessing.minimum_valid)
+    windows[~usable] = 0.0
+    return windows[:, None, :], usable
