@@ -1,7 +1,8 @@
 """The error tree and the one table of stable codes.
 
-Every operation ends OK, DEGRADED (a result plus notices) or REJECTED (one error). Codes never change
-their meaning; ``E_`` codes stop a file, a modality or the whole operation, ``W_`` codes accompany a result.
+Every operation ends OK, DEGRADED (a result plus notices) or REJECTED (one error). Codes never
+change their meaning; ``E_`` codes stop a file, a modality or the whole operation, ``W_`` codes
+accompany a result.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ CODES: dict[str, str] = {
     "W_VIDEO_TRUNCATED": "the video ends before the duration that it states",
     "W_VIDEO_DAMAGED": "the decoder reported errors; the spans are masked",
     "W_TIME_RESET": "time stamps go back or repeat",
+    "W_CLOCK_UNTRUSTED": "a clock cannot be right and was not used to align modalities",
     # tables and signals
     "E_CSV_SHAPE": "the table's rows do not fit together",
     "E_CSV_AMBIGUOUS": "the table's number format cannot be told apart from its content",
@@ -46,8 +48,10 @@ CODES: dict[str, str] = {
     "W_FLAT": "a constant span is masked",
     "W_SATURATED": "the sensor was saturated or not on the skin; the span is masked",
     "W_MISSING": "missing or non-numeric samples are masked",
+    "W_GAP_UNLOCATED": "samples are missing at an unknown place",
     "W_NOISE": "the signal is too noisy to be read; the span is masked",
     "W_TOO_SHORT": "too short for a measure, which is left out",
+    "W_LOW_RATE": "sampled too slowly for a measure, which is left out",
     "W_NO_OVERLAP": "a modality does not cover the whole session",
     "W_LOW_COVERAGE": "a modality is usable for less than half of its time",
     # faces
@@ -61,6 +65,7 @@ CODES: dict[str, str] = {
     "E_CHECKPOINT": "the checkpoint is damaged, incomplete or of an unknown version",
     "E_CHECKPOINT_PICKLE": "the file is a pickle, which is never loaded",
     "E_WEIGHTS": "pretrained weights are missing and were not waived",
+    "E_POPULATION": "the weights were not fitted on people like this one",
     "E_CONFIG": "a configuration value is not allowed",
     "W_NO_AFFECT_SCORE": "no affect score was computed",
     "W_FORCED_SCORE": "affect was scored by force with weights not meant for this session",

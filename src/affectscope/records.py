@@ -66,7 +66,7 @@ class Signal:
     def __post_init__(self) -> None:
         assert self.values.ndim == 1, f"a signal has one dimension, not {self.values.ndim}"
         assert self.values.dtype == np.float64, f"values are float64, not {self.values.dtype}"
-        assert np.isfinite(self.sampling_rate) and self.sampling_rate > 0, self.sampling_rate
+        assert 0 < self.sampling_rate < np.inf, self.sampling_rate
         assert self.unit, "a signal without a unit cannot exist"
         assert np.isfinite(self.start_time), self.start_time
 
@@ -137,6 +137,14 @@ class Labels:
     def at(self, times: FloatArray) -> FloatArray:
         """Linear interpolation to (M,) times -> (M, T); the ends hold."""
         return np.column_stack([np.interp(times, self.times, column) for column in self.values.T])
+
+    def target(self, name: str, times: FloatArray) -> FloatArray:
+        """(M,) one target at (M,) times.
+
+        Raises:
+            ValueError: ``name`` is not in ``TARGETS``.
+        """
+        return np.interp(times, self.times, self.values[:, TARGETS.index(name)])
 
 
 @dataclass(frozen=True, eq=False)

@@ -85,13 +85,16 @@ def cut_windows(
     assert signal.sampling_rate == preprocessing.sampling_rate
     width = preprocessing.window_samples
     half = width // 2
-    padded = np.pad(signal.values, half, mode="edge")
-    valid_before = np.concatenate([[0], np.cumsum(np.pad(signal.valid, half))])  # prefix sums
-    centre = np.rint((centres - signal.start_time) * signal.sampling_rate).astype(np.int64)
-    inside = (centre >= 0) & (centre < len(signal.values))
-    start = np.where(inside, centre, 0)  # padding shifts a window's first sample onto its centre
-    windows = padded[start[:, None] + np.arange(width)]
-    share = (valid_before[start + width] - valid_before[start]) / width
+    length = len(signal.values)
+    if length == 0:
+        return np.zeros((len(centres), 1, width), np.float32), np.zeros(len(centres), np.bool_)
+    centre = np.rint((centres - signal.start_time) * signal.sampling_rate)
+    inside = (centre >= 0) & (centre < length)  # False for NaN
+    first = np.where(inside, centre, 0).astype(np.int64) - half
+    reached = first[:, None] + np.arange(width)
+    held = np.clip(reached, 0, length - 1)  # past the ends the first or last value repeats
+    windows = signal.values[held]
+    share = (signal.valid[held] & (reached == held)).sum(axis=1) / width
     usable = inside & (share >= preprocessing.minimum_valid)
     windows[~usable] = 0.0
     return windows[:, None, :], usable
