@@ -1,0 +1,345 @@
+"""Faces in a picture: where they are, an upright crop of one, and how well it can be read.
+
+Detection (MediaPipe, BlazeFace; Bazarevsky et al. 2019, arXiv:1907.05047). The short-range model
+is precise and sees large faces only; the full-range model sees small ones, and also what is none.
+So both propose, and all but a large face must be seen again by the first in an enlarged region.
+
+Legend: H, W height and width in pixels; K = 6 key points (x, y): right eye, left eye, nose tip,
+mouth, right ear, left ear, "right" being the person's own.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from affectscope.errors import ModelError, require
+from affectscope.records import FloatArray, ImageArray
+
+MINIMUM_SCORE = 0.75
+"""Of the short-range model. In an enlarged region real faces of 36 to 90 px reach 0.8 or more, and
+what is no face reaches 0.68 (189 frames without a face)."""
+_PROPOSAL_SCORE = 0.5
+_REGION = 2.5
+"""Side of the region searched around a known or proposed face, in face widths."""
+_WHOLE = 0.75
+"""A face whose region reaches over this share of the picture is taken as found in the whole; there
+the key points of a smaller one are off by up to a fifth of the eye distance."""
+_SAME_FACE = 0.3
+"""Overlap (intersection over union) from which on two boxes are one face."""
+
+RIGHT_EYE, LEFT_EYE, NOSE, MOUTH = range(4)
+
+EYE_ROW = 0.37
+EYE_DISTANCE = 0.30
+"""Where the eyes lie in a crop, as shares of its side: brows, mouth and chin are then inside."""
+
+
+@dataclass(frozen=True, eq=False)
+class FaceDetection:
+    """One face: ``box`` (x, y, width, height), ``key_points`` (K, 2), both in pixels; score 0-1."""
+
+    box: tuple[float, float, float, float]
+    key_points: FloatArray
+    score: float
+
+    @property
+    def centre(self) -> FloatArray:
+        """(2,) x, y."""
+        x, y, width, height = self.box
+        return np.array([x + width / 2, y + height / 2])
+
+    @property
+    def size(self) -> float:
+        """The larger side of the box, pixels."""
+        return max(self.box[2:])
+
+
+class _ProcessSettings:
+    """What MediaPipe would do to the whole process, kept away while any detector lives.
+
+    MediaPipe 1.x sends usage metrics to play.googleapis.com, once a minute and when closed, and has
+    no switch for it. Its HTTP client obeys the proxy variables: a proxy that refuses keeps the
+    packets here, and saves the 5 s that closing waits where the network swallows them.
+    """
+
+    _lock: ClassVar = threading.RLock()
+    _users: ClassVar[int] = 0
+    _before: ClassVar[dict[str, str | None]] = {}
+    # Lower case is read first. Port 9 of this machine is the discard service, which nobody runs.
+    _blocked: ClassVar = {"https_proxy": "http://127.0.0.1:9", "no_proxy": "localhost,127.0.0.1"}
+
+    @classmethod
+    def enter(cls) -> None:
+        with cls._lock:
+            if cls._users == 0:
+                cls._before = {name: os.environ.get(name) for name in cls._blocked}
+                os.environ.update(cls._blocked)
+            cls._users += 1
+
+    @classmethod
+    def leave(cls) -> None:
+        with cls._lock:
+            cls._users -= 1
+            if cls._users == 0:
+                for name, value in cls._before.items():
+                    if value is None:
+                        os.environ.pop(name, None)
+                    else:
+                        os.environ[name] = value
+
+    @classmethod
+    @contextmanager
+    def quiet(cls) -> Iterator[None]:
+        """No C++ log lines on the terminal: they go past Python to file descriptor 2."""
+        with cls._lock:
+            try:
+                kept = os.dup(2)
+            except OSError:  # there is no standard error
+                yield
+                return
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            try:
+                os.dup2(nowhere, 2)
+                yield
+            finally:
+                os.dup2(kept, 2)
+                os.close(kept)
+                os.close(nowhere)
+
+
+class FaceDetector:
+    """Finds faces in single pictures. Use it as a context manager, or call ``close``.
+
+    ``model``: the short-range and the full-range model, from ``io.model_files.face_model``.
+
+    While a detector lives, this process's ``https_proxy`` points nowhere (``_ProcessSettings``).
+
+    Raises:
+        MissingExtraError: E_EXTRA where MediaPipe is not installed or libGL is missing.
+        ModelError: E_MODEL_CHECKSUM where the model cannot be loaded.
+    """
+
+    _open = False
+
+    def __init__(self, model: tuple[bytes, bytes]) -> None:
+        self._detectors: list[Any] = []
+        self._mediapipe: Any = require("mediapipe", "Face detection", "face")
+        _ProcessSettings.enter()
+        self._open = True
+        try:
+            with _ProcessSettings.quiet():
+                for content in model:
+                    self._detectors.append(self._create(content))
+                    # The first picture makes the model log once more.
+                    self._run(self._detectors[-1], np.zeros((128, 128, 3), np.uint8))
+        except (RuntimeError, ValueError) as error:
+            self.close()
+            raise ModelError(
+                "E_MODEL_CHECKSUM",
+                "The face model cannot be loaded; it is not the published one.",
+                "Run: affectscope fetch-models",
+            ) from error
+
+    def _create(self, content: bytes) -> Any:
+        vision, base = self._mediapipe.tasks.vision, self._mediapipe.tasks.BaseOptions
+        options = vision.FaceDetectorOptions(
+            base_options=base(model_asset_buffer=content), min_detection_confidence=_PROPOSAL_SCORE
+        )
+        return vision.FaceDetector.create_from_options(options)
+
+    def close(self) -> None:
+        """Free the models; a second call does nothing."""
+        if self._open:
+            self._open = False
+            with _ProcessSettings.quiet():
+                while self._detectors:
+                    self._detectors.pop().close()
+            _ProcessSettings.leave()
+
+    def __enter__(self) -> FaceDetector:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        with suppress(Exception):
+            self.close()
+
+    def detect(self, rgb: ImageArray) -> list[FaceDetection]:
+        """All faces of a picture (H, W, 3) uint8, the largest first."""
+        near, far = (self._run(detector, rgb) for detector in self._detectors)
+        # In a region hardly smaller than the picture a face would look no finer.
+        large = _WHOLE * max(rgb.shape[:2]) / _REGION
+        faces = [face for face in near if face.score >= MINIMUM_SCORE and face.size >= large]
+        for proposal in near + far:
+            if not any(_overlap(proposal, face) >= _SAME_FACE for face in faces):
+                faces += self.detect_around(rgb, proposal.box)[:1]
+        return _distinct(faces)
+
+    def detect_around(
+        self, rgb: ImageArray, box: tuple[float, float, float, float]
+    ) -> list[FaceDetection]:
+        """Faces in the region around ``box``, the nearest first.
+
+        For a face whose place is known: costs a fifth of ``detect``, and gives a small face finer
+        key points, since its region is enlarged.
+        """
+        x, y, width, height = box
+        reach = _REGION * max(width, height) / 2
+        left, top = max(0, int(x + width / 2 - reach)), max(0, int(y + height / 2 - reach))
+        right, bottom = int(x + width / 2 + reach) + 1, int(y + height / 2 + reach) + 1
+        region = rgb[top : max(bottom, 0), left : max(right, 0)]
+        if min(region.shape[:2]) < 2:
+            return []
+        found = [_moved(face, left, top) for face in self._run(self._detectors[0], region)]
+        centre = np.array([x + width / 2, y + height / 2])
+        return sorted(
+            (face for face in found if face.score >= MINIMUM_SCORE),
+            key=lambda face: float(np.hypot(*(face.centre - centre))),
+        )
+
+    def _run(self, detector: Any, rgb: ImageArray) -> list[FaceDetection]:
+        mediapipe = self._mediapipe
+        image = mediapipe.Image(
+            image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(rgb)
+        )
+        height, width = rgb.shape[:2]
+        return [_detection(found, width, height) for found in detector.detect(image).detections]
+
+
+def _detection(found: Any, width: int, height: int) -> FaceDetection:
+    box = found.bounding_box
+    points = np.array([[point.x * width, point.y * height] for point in found.keypoints])
+    return FaceDetection(
+        box=(float(box.origin_x), float(box.origin_y), float(box.width), float(box.height)),
+        key_points=points,
+        score=float(found.categories[0].score),
+    )
+
+
+def _moved(face: FaceDetection, left: int, top: int) -> FaceDetection:
+    x, y, width, height = face.box
+    points = face.key_points + np.array([left, top])
+    return FaceDetection((x + left, y + top, width, height), points, face.score)
+
+
+def _overlap(one: FaceDetection, other: FaceDetection) -> float:
+    """Intersection over union of two boxes."""
+    (ax, ay, aw, ah), (bx, by, bw, bh) = one.box, other.box
+    width = min(ax + aw, bx + bw) - max(ax, bx)
+    height = min(ay + ah, by + bh) - max(ay, by)
+    shared = max(0.0, width) * max(0.0, height)
+    return shared / (aw * ah + bw * bh - shared)
+
+
+def _distinct(faces: list[FaceDetection]) -> list[FaceDetection]:
+    kept: list[FaceDetection] = []
+    for face in sorted(faces, key=lambda face: face.size, reverse=True):
+        if all(_overlap(face, other) < _SAME_FACE for other in kept):
+            kept.append(face)
+    return kept
+
+
+def align_face(rgb: ImageArray, key_points: FloatArray, size: int) -> ImageArray:
+    """An upright square crop (size, size, 3) of the whole face, eyes on fixed places.
+
+    A similarity transform: the eyes give angle and place; the scale is the larger of the distance
+    between the eyes and that from eyes to mouth (over 1.15, what a frontal face has at most), so
+    that neither a turned nor a bowed head is blown up. Beyond the picture's edge the crop is black.
+    """
+    from PIL import Image
+
+    matrix, centre = _crop_to_picture(key_points, size)
+    step = float(np.hypot(*matrix[:, 0]))  # picture pixels per crop pixel
+    reach = step * size * 0.75 + 2  # the crop may be turned: half of its diagonal is 0.71
+    left, top = (max(0, int(value - reach)) for value in centre)
+    right, bottom = (int(value + reach) + 1 for value in centre)
+    pixels = rgb[top : max(bottom, 0), left : max(right, 0)]
+    if not pixels.size:
+        return np.zeros((size, size, 3), np.uint8)
+    region = Image.fromarray(np.ascontiguousarray(pixels))
+    factor = max(1, int(step))
+    if factor > 1:  # else fine detail would alias: the transform reads 2 x 2 pixels only
+        region = region.reduce(factor)
+    place = (matrix[:, 2] - (left, top)) / factor
+    rows = np.column_stack([matrix[:, :2] / factor, place])
+    crop = region.transform(
+        (size, size), Image.Transform.AFFINE, tuple(rows.ravel()), Image.Resampling.BILINEAR
+    )
+    return np.asarray(crop)
+
+
+def _crop_to_picture(key_points: FloatArray, size: int) -> tuple[FloatArray, FloatArray]:
+    """The map from crop to picture pixels (2, 3), and where the crop's centre lies (2,)."""
+    eyes = (key_points[RIGHT_EYE] + key_points[LEFT_EYE]) / 2
+    across = key_points[LEFT_EYE] - key_points[RIGHT_EYE]
+    angle = np.arctan2(across[1], across[0])
+    width = float(np.hypot(*across))
+    height = float(np.hypot(*(key_points[MOUTH] - eyes)))
+    step = max(width, height / 1.15, 1.0) / (EYE_DISTANCE * size)
+    turn = step * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    shift = eyes - turn @ (size * np.array([0.5, EYE_ROW]))
+    centre = turn @ np.array([size / 2, size / 2]) + shift
+    return np.column_stack([turn, shift]), centre
+
+
+def face_quality(crop: ImageArray, face: FaceDetection) -> float:
+    """How well a face can be read, 0-1; below 0.3 it must not be scored.
+
+    The product of five factors, each falling from 1 (interpolated between the points below):
+    detection score; size of the face in the video; sharpness: mean absolute Laplacian over standard
+    deviation of the crop's luminance at about 112 px; exposure: mean luminance, and its standard
+    deviation; pose: offset of the nose from the middle between the eyes, in eye distances.
+
+    The points were set on the clips of ../shared/data/faces and on blurred, shrunk and darkened
+    copies: good faces lie at 0.65 to 1; a face of 48 px, a blur of sigma 0.07 eye distances, a mean
+    luminance of 18 of 255 or a head turned by 60 degrees each lead below 0.3.
+
+    ``crop``: (size, size, 3) from ``align_face`` of the same face.
+    """
+    luminance = _small_luminance(crop)
+    spread = float(luminance.std())
+    neighbours = luminance[:-2, 1:-1] + luminance[2:, 1:-1] + luminance[1:-1, :-2]
+    neighbours += luminance[1:-1, 2:]
+    detail = float(abs(4 * luminance[1:-1, 1:-1] - neighbours).mean()) / (spread + 2)
+    factors = (
+        np.interp(face.score, [0.5, 0.75, 0.9], [0, 0.5, 1]),
+        np.interp(face.size, [0, 48, 96, 160], [0, 0.3, 0.85, 1]),
+        np.interp(detail, [0.02, 0.08, 0.16, 0.5], [0, 0.3, 0.9, 1]),
+        np.interp(luminance.mean(), [5, 15, 40, 190, 230, 250], [0, 0.3, 1, 1, 0.3, 0]),
+        np.interp(spread, [2, 5, 14], [0, 0.3, 1]),
+        np.interp(_turn(face.key_points), [0.25, 0.5, 0.8], [1, 0.6, 0.1]),
+    )
+    return float(np.prod(factors))
+
+
+def _small_luminance(crop: ImageArray) -> FloatArray:
+    """The face's part of a crop as luminance (BT.601), averaged down to about 112 px a side."""
+    from PIL import Image
+
+    small = Image.fromarray(crop).convert("L").reduce(max(1, len(crop) // 112))
+    side = small.width
+    return np.asarray(small, np.float64)[
+        int(0.15 * side) : int(0.9 * side), int(0.2 * side) : int(0.8 * side)
+    ]
+
+
+def _turn(key_points: FloatArray) -> float:
+    """How far the nose lies beside the middle of the eyes, in eye distances; 0 is frontal."""
+    across = key_points[LEFT_EYE] - key_points[RIGHT_EYE]
+    nose = key_points[NOSE] - (key_points[RIGHT_EYE] + key_points[LEFT_EYE]) / 2
+    return float(abs(nose @ across) / max(float(across @ across), 1.0))
