@@ -121,7 +121,7 @@ def correlation_over_time(
 
 def _block(count: int, step: float) -> int | None:
     """Rows of a block, None where five of them do not fit."""
-    block = max(1, round(block_duration(count * step) / step))
+    block = max(1, int(block_duration(count * step) / step + 1e-9))
     return block if count >= FEWEST_BLOCKS * block else None
 
 
