@@ -61,7 +61,7 @@ _TEMPORARY = ".affectscope-tmp-"
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """Write a file whole or not at all: temporary file beside it, fsync, rename, fsync of the folder.
+    """Write a file whole or not at all: temporary file beside it, fsync, rename, fsync of folder.
 
     A killed writer leaves the old file; its temporary file is removed by ``sweep_temporary``.
 

@@ -1,0 +1,296 @@
+"""A session folder -> its Recording, on one time axis, with everything that must be known about it.
+
+What cannot be read becomes a notice and the rest goes on. Only a session that cannot be understood,
+or of which nothing can be read, is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from affectscope.errors import AffectScopeError, InputError, SessionError
+from affectscope.io.biosignals import TimedSignal, read_timed_signal
+from affectscope.io.csv_layout import table_layout
+from affectscope.io.csv_table import read_columns
+from affectscope.io.files import check_file, sha256, shown
+from affectscope.io.session_checks import labels_outside, rate_confusions, uncovered_spans
+from affectscope.io.session_file import (
+    NAME,
+    PersonRule,
+    PhasesEntry,
+    SessionFile,
+    SignalEntry,
+    StatedFile,
+    read_session_file,
+    session_toml,
+)
+from affectscope.io.time_column import find_time_column
+from affectscope.records import (
+    TARGETS,
+    Labels,
+    Modality,
+    Notice,
+    Phase,
+    Recording,
+    Signal,
+    VideoTrack,
+)
+
+__all__ = ["PersonRule", "Session", "open_session", "session_toml"]
+
+_DAY = 86_400.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session that can be assessed.
+
+    Attributes:
+        phases: the two parts to compare as session.toml states them, None to use the default rule.
+        person: which face is the person's where several are visible.
+        input_hashes: sha256 of session.toml and of every file that was read, by name.
+    """
+
+    folder: Path
+    recording: Recording
+    phases: tuple[Phase, Phase] | None
+    person: PersonRule
+    input_hashes: dict[str, str]
+
+
+@dataclass
+class _Opening:
+    """What is gathered while a folder is read."""
+
+    folder: Path
+    notices: list[Notice] = field(default_factory=list)
+    hashes: dict[str, str] = field(default_factory=dict)
+
+    def attempt(self, action: Callable[[], T], modality: Modality | None = None) -> T | None:
+        """The action's result, or None and a notice with the reason."""
+        try:
+            return action()
+        except AffectScopeError as error:
+            sentence = f"{error.sentence} {error.remedy}".strip()
+            self.notices.append(Notice(error.code, sentence, modality))
+            return None
+
+    def checked(self, file: StatedFile) -> Path:
+        """The path of a file that is there and is the one that session.toml describes.
+
+        Raises:
+            InputError: E_FILE_..., or E_STORED_FILE_CHANGED (V04).
+        """
+        path = self.folder / file.name
+        check_file(path)
+        if file.name not in self.hashes:
+            self.hashes[file.name] = sha256(path)
+        if file.sha256 not in (None, self.hashes[file.name]):
+            raise InputError(
+                "E_STORED_FILE_CHANGED",
+                f"{shown(path)} is not the file that {NAME} describes: its sha256 starts with"
+                f" {self.hashes[file.name][:12]}, not {(file.sha256 or '')[:12]}.",
+                f"Restore the file, or correct sha256 in {NAME} if the change was meant.",
+            )
+        return path
+
+
+def open_session(folder: Path | str) -> Session:
+    """Read a session folder.
+
+    Raises:
+        SessionError: E_SESSION where the folder or its session.toml cannot be used;
+            E_NO_USABLE_MODALITY where no modality can be read, with the reason for each.
+    """
+    folder = Path(folder)
+    stated = read_session_file(folder)
+    for file in _files(stated):
+        _check_inside(folder, file.name)
+    opening = _Opening(folder, hashes={NAME: sha256(folder / NAME)})
+    video = opening.attempt(partial(_video, opening, stated), "face")
+    signals = {
+        modality: opening.attempt(partial(_signal, opening, entry), modality)
+        for modality, entry in _signal_entries(stated).items()
+    }
+    ecg, eda = _one_axis(opening, signals)
+    if video is None and ecg is None and eda is None:
+        raise _nothing(stated, opening.notices)
+    labels = opening.attempt(partial(_labels, opening, stated))
+    recording = Recording(
+        stated.subject_id, stated.session_id, stated.simulated, video, ecg, eda, labels
+    )
+    files = {m: entry.file.name for m, entry in _signal_entries(stated).items() if entry}
+    opening.notices += [
+        *uncovered_spans(recording),
+        *rate_confusions(recording, files),
+        *labels_outside(recording),
+    ]
+    return Session(
+        folder,
+        replace(recording, notices=tuple(opening.notices)),
+        None if stated.phases is None else _phases(stated.phases, recording),
+        stated.face.person if stated.face else "largest",
+        opening.hashes,
+    )
+
+
+def _files(stated: SessionFile) -> list[StatedFile]:
+    entries = (stated.face, stated.ecg, stated.eda)
+    files = [entry.file for entry in entries if entry is not None]
+    return files if stated.labels is None else [*files, stated.labels]
+
+
+def _signal_entries(stated: SessionFile) -> dict[Modality, SignalEntry | None]:
+    return {"ecg": stated.ecg, "eda": stated.eda}
+
+
+def _check_inside(folder: Path, name: str) -> None:
+    """Refuse a path that leaves the session's folder, by name or through a link."""
+    path = Path(name)
+    outside = "\x00" in name or path.is_absolute() or ".." in path.parts
+    if not outside:
+        try:
+            outside = not (folder / path).resolve().is_relative_to(folder.resolve())
+        except (OSError, RuntimeError):  # a loop of links leads nowhere
+            outside = True
+    if outside:
+        raise SessionError(
+            "E_SESSION",
+            f"The file {name!a} in {NAME} lies outside the session's folder.",
+            "Copy the file into the folder and name it relative to it.",
+        )
+
+
+def _video(opening: _Opening, stated: SessionFile) -> VideoTrack | None:
+    if stated.face is None:
+        return None
+    from affectscope.io.video import inspect_video
+
+    return inspect_video(opening.checked(stated.face.file), stated.face.clock_offset)
+
+
+def _signal(opening: _Opening, entry: SignalEntry | None) -> TimedSignal | None:
+    if entry is None:
+        return None
+    return read_timed_signal(opening.checked(entry.file), entry.source)
+
+
+def _one_axis(
+    opening: _Opening, signals: dict[Modality, TimedSignal | None]
+) -> tuple[Signal | None, Signal | None]:
+    """ECG and EDA on one axis: where both know the Unix time, the later one starts later."""
+    starts = [s.unix_start for s in signals.values() if s is not None and s.unix_start is not None]
+    apart = max(starts) - min(starts) if len(starts) == 2 else 0.0
+    if apart > _DAY:
+        sentence = (
+            f"The clocks of ECG and EDA lie {apart / _DAY:.0f} days apart; both signals are taken"
+            " to start together. State clock_offset if they did not."
+        )
+        opening.notices.append(Notice("W_CLOCK_UNTRUSTED", sentence))
+    found: dict[Modality, Signal] = {}
+    for modality, timed in signals.items():
+        if timed is None:
+            continue
+        later = 0.0
+        if 0 < apart <= _DAY and timed.unix_start is not None:
+            later = timed.unix_start - min(starts)
+        found[modality] = replace(timed.signal, start_time=timed.signal.start_time + later)
+        opening.notices += [
+            replace(
+                notice,
+                modality=modality,
+                start=None if notice.start is None else notice.start + later,
+                end=None if notice.end is None else notice.end + later,
+            )
+            for notice in timed.notices
+        ]
+    return found.get("ecg"), found.get("eda")
+
+
+def _nothing(stated: SessionFile, notices: list[Notice]) -> SessionError:
+    reasons = [f"{n.modality}: {n.code} {n.sentence}" for n in notices if n.modality]
+    if not reasons:
+        return SessionError(
+            "E_NO_USABLE_MODALITY",
+            f"{NAME} of {stated.session_id!a} names none of face, ecg and eda.",
+            "Add a table for each file that the session has.",
+        )
+    return SessionError(
+        "E_NO_USABLE_MODALITY",
+        f"No modality of {stated.session_id!a} can be read. {' '.join(reasons)}",
+        "Mend one of the files and try again.",
+    )
+
+
+def _labels(opening: _Opening, stated: SessionFile) -> Labels | None:
+    """The known course of affect: a table of times and any of the ten targets.
+
+    Raises:
+        InputError: E_CHANNEL without a time or a target; E_SIGNAL_FILE for times that do not
+            increase or values outside their range.
+    """
+    if stated.labels is None:
+        return None
+    path = opening.checked(stated.labels)
+    layout = table_layout(path)
+    names = [name.casefold() for name in layout.names]
+    time = find_time_column(layout.names)
+    targets = [target for target in TARGETS if target in names]
+    if time is None or not targets:
+        raise InputError(
+            "E_CHANNEL",
+            f"{shown(path)} holds no column of times, or none of the ten targets.",
+            f"Its columns must be time and any of {', '.join(TARGETS)}.",
+        )
+    wanted = [time, *(names.index(target) for target in targets)]
+    times, *columns = read_columns(
+        path, layout, columns=wanted, decimal=None, notices=opening.notices
+    )
+    values = np.full((len(times), len(TARGETS)), np.nan)
+    for target, column in zip(targets, columns, strict=True):
+        values[:, TARGETS.index(target)] = column
+    lowest = np.array([-1.0] * 3 + [0.0] * 7)
+    outside = (values < lowest) | (values > 1.0)
+    increasing = np.isfinite(times).all() and bool((np.diff(times) > 0).all())
+    if outside.any() or not increasing or not len(times):
+        raise InputError(
+            "E_SIGNAL_FILE",
+            f"The labels in {shown(path)} do not increase in time, or leave their range.",
+            "Ratings lie in [-1, 1] and emotions in [0, 1], at increasing times in seconds.",
+        )
+    return Labels(times, values)
+
+
+def _phases(stated: PhasesEntry, recording: Recording) -> tuple[Phase, Phase]:
+    """The two parts to compare. Raises SessionError E_SESSION for parts outside the session."""
+    start, end = recording.span
+    before, after = stated.before, stated.after
+    if before is None or after is None:
+        assert stated.minutes is not None
+        length = stated.minutes * 60
+        if 2 * length > end - start:
+            raise SessionError(
+                "E_SESSION",
+                f"Twice {stated.minutes:g} minutes (phases in {NAME}) do not fit into the session's"
+                f" {(end - start) / 60:.1f} minutes.",
+                f"State at most {(end - start) / 120:.1f} minutes.",
+            )
+        before, after = (start, start + length), (end - length, end)
+    known = recording.video is None or recording.video.duration > 0  # else the end is not known
+    for name, span in (("before", before), ("after", after)):
+        if known and (span[1] <= start or span[0] >= end):
+            raise SessionError(
+                "E_SESSION",
+                f"The phase {name} ({span[0]:g} s to {span[1]:g} s) lies outside the session, which"
+                f" lasts from {start:.1f} s to {end:.1f} s.",
+                f"Correct [phases] in {NAME}.",
+            )
+    return Phase("before", *before), Phase("after", *after)
