@@ -1,0 +1,6 @@
+"""``python -m affectscope``."""
+
+from affectscope.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,258 @@
+"""The command line: verbs only. Heavy rooms are imported inside each verb, so that help is fast."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from affectscope.errors import AffectScopeError
+
+app = typer.Typer(
+    help="What a person feels over time, from face video, ECG and EDA together. "
+    "Research use, not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+simulate = typer.Typer(
+    help="Write sessions of simulated people (no human data).", no_args_is_help=True
+)
+app.add_typer(simulate, name="simulate")
+
+REJECTED = 2
+"""Exit status of a refused operation."""
+
+Variant = Literal["bmmn", "bmmn_bae_1", "bmmn_bae_2"]
+Decimal = Literal[".", ","]
+FaceEncoderName = Literal["small", "resnet50"]
+Folder = Annotated[Path, typer.Argument(help="The session's folder.")]
+Out = Annotated[Path, typer.Option(help="The folder to write into.")]
+
+
+@app.command()
+def assess(
+    session: Folder,
+    out: Out,
+    checkpoint: Annotated[Path | None, typer.Option(help="A checkpoint's folder.")] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1, max=120, help="Analysed times per second; default: every frame up to 30."
+        ),
+    ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Score with weights not fitted on people; marked as such."),
+    ] = False,
+) -> None:
+    """Assess a session: result.json, timeline.parquet, timeline.csv and report.html."""
+    from affectscope.inference.predictor import load_checkpoint
+    from affectscope.io.session import open_session
+    from affectscope.therapy import assessment, report, results
+
+    try:
+        predictor = None if checkpoint is None else load_checkpoint(checkpoint)
+        opened = open_session(session)
+        start, end = opened.recording.span
+        with progress_bar(f"assessing {opened.recording.subject_id}") as reached:
+            done = assessment.assess(
+                opened,
+                predictor,
+                rate=rate,
+                force=force,
+                on_time=lambda time: reached((time - start) / (end - start)),
+            )
+        results.write_results(done, out)
+        report.write_report(done, out / "report.html")
+    except AffectScopeError as error:
+        results.write_rejection(error, session.name, out)
+        report.write_rejection(error, session.name, out / "report.html")
+        raise
+    for line in report.summary_lines(done):
+        print(line)
+    print(f"Report: {out / 'report.html'}")
+
+
+@app.command()
+def init_session(
+    folder: Folder,
+    subject: Annotated[str | None, typer.Option(help="A pseudonym for the person.")] = None,
+    face_file: Annotated[str | None, typer.Option(help="The face video.")] = None,
+    ecg_file: Annotated[str | None, typer.Option(help="The file that holds the ECG.")] = None,
+    ecg_channel: Annotated[
+        str | None, typer.Option(help="The ECG's channel name or number.")
+    ] = None,
+    ecg_rate: Annotated[float | None, typer.Option(help="The ECG's sampling rate in Hz.")] = None,
+    ecg_unit: Annotated[str | None, typer.Option(help="The ECG's unit: V, mV or uV.")] = None,
+    ecg_decimal: Annotated[
+        Decimal | None,
+        typer.Option(help="The ECG table's decimal mark, where its cells leave doubt."),
+    ] = None,
+    eda_file: Annotated[str | None, typer.Option(help="The file that holds the EDA.")] = None,
+    eda_channel: Annotated[
+        str | None, typer.Option(help="The EDA's channel name or number.")
+    ] = None,
+    eda_rate: Annotated[float | None, typer.Option(help="The EDA's sampling rate in Hz.")] = None,
+    eda_unit: Annotated[str | None, typer.Option(help="The EDA's unit: uS, nS, kOhm ...")] = None,
+    eda_decimal: Annotated[
+        Decimal | None,
+        typer.Option(help="The EDA table's decimal mark, where its cells leave doubt."),
+    ] = None,
+) -> None:
+    """Inspect a folder's files and write its session.toml; asks for what no file states."""
+    from affectscope.io.session_draft import Answers, draft_session
+
+    answers = Answers(
+        subject_id=subject,
+        face_file=face_file,
+        ecg_file=ecg_file,
+        ecg_channel=ecg_channel,
+        ecg_sampling_rate=ecg_rate,
+        ecg_unit=ecg_unit,
+        ecg_decimal=ecg_decimal,
+        eda_file=eda_file,
+        eda_channel=eda_channel,
+        eda_sampling_rate=eda_rate,
+        eda_unit=eda_unit,
+        eda_decimal=eda_decimal,
+    )
+    ask: Callable[[str], str] | None = typer.prompt if sys.stdin.isatty() else None
+    print(draft_session(folder, answers, ask))
+    print(f"Written: {folder / 'session.toml'}")
+
+
+@app.command()
+def fetch_models() -> None:
+    """Fetch the face detector's model file, once; the only command that uses the network."""
+    from affectscope.io.model_files import fetch_face_model
+
+    print(f"Face model: {fetch_face_model()}")
+
+
+@app.command()
+def fit(
+    folder: Annotated[Path, typer.Argument(help="A folder of labelled session folders.")],
+    out: Annotated[Path, typer.Option(help="The checkpoint's folder.")],
+    variant: Annotated[Variant, typer.Option(help="The network.")] = "bmmn_bae_2",
+    face_encoder: Annotated[FaceEncoderName, typer.Option(help="The face encoder.")] = "small",
+    imagenet: Annotated[
+        str | None,
+        typer.Option(help="For resnet50: torchvision's file, 'download', or 'none' to go without."),
+    ] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Few, fast epochs for the demo.")] = False,
+) -> None:
+    """Train a network on labelled sessions in the paper's three stages."""
+    from affectscope.models.bmmn import BMMNConfig
+    from affectscope.training.fit import DEMO_SETTINGS, FitSettings, fit_sessions
+
+    with progress_bar("training") as reached:
+        checkpoint_id = fit_sessions(
+            sorted(path.parent for path in folder.glob("*/session.toml")),
+            out,
+            config=BMMNConfig(variant=variant, face_encoder=face_encoder),
+            settings=DEMO_SETTINGS if demo else FitSettings(),
+            imagenet=imagenet,
+            progress=lambda stage, share: reached(share, stage),
+        )
+    print(f"Checkpoint {checkpoint_id}: {out}")
+
+
+@simulate.command("people")
+def simulate_people(
+    folder: Annotated[Path, typer.Argument(help="The folder to fill with session folders.")],
+    people: Annotated[int, typer.Option(min=1, help="How many simulated people.")] = 8,
+    minutes: Annotated[float, typer.Option(min=0.5, help="Length of each session.")] = 2.0,
+    seed: Annotated[int, typer.Option(help="Start of the random numbers.")] = 1,
+) -> None:
+    """Simulated people whose affect wanders, for training."""
+    from affectscope.datasets.synthetic import (
+        TRAINING_SETTINGS,
+        random_course,
+        synthetic_person,
+        write_session,
+    )
+
+    with progress_bar("simulating people") as reached:
+        for index in range(people):
+            name = f"simulated-{index + 1:02d}"
+            write_session(
+                folder / name,
+                synthetic_person(name, seed * 1000 + index),
+                random_course(60 * minutes, seed * 1000 + index),
+                settings=TRAINING_SETTINGS,
+            )
+            reached((index + 1) / people)
+    print(f"{people} simulated people: {folder}")
+
+
+@simulate.command("session")
+def simulate_session(
+    folder: Annotated[Path, typer.Argument(help="The session folder to write.")],
+    subject: Annotated[str, typer.Option(help="The simulated person's name.")] = "simulated",
+    minutes: Annotated[float, typer.Option(min=0.5, help="Length of the session.")] = 6.0,
+    seed: Annotated[int, typer.Option(help="Start of the random numbers.")] = 7,
+) -> None:
+    """A simulated therapy session: arousal falls and valence rises."""
+    from affectscope.datasets.synthetic import (
+        SyntheticSettings,
+        synthetic_person,
+        therapy_course,
+        write_session,
+    )
+
+    with progress_bar("simulating a session"):
+        write_session(
+            folder,
+            synthetic_person(subject, seed),
+            therapy_course(60 * minutes, seed),
+            settings=SyntheticSettings(),
+        )
+    print(f"Simulated session: {folder}")
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Callable[..., None]]:
+    """A bar with an estimate of the time left; it yields (share done, what is done now) -> None."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(title, total=1.0)
+
+        def reached(share: float, now: str = title) -> None:
+            progress.update(task, completed=share, description=now)
+
+        yield reached
+
+
+def main() -> None:
+    """Run the program; an expected failure prints its code and ends with status 2."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        app()
+    except AffectScopeError as error:
+        print(f"REJECTED {error.code}: {error.sentence}", file=sys.stderr)
+        if error.remedy:
+            print(error.remedy, file=sys.stderr)
+        raise SystemExit(REJECTED) from None

@@ -1,0 +1,246 @@
+"""Recording -> batches of network inputs, in constant memory. Training and inference share it.
+
+Legend: N rows of a batch (one per analysed time), W window samples, C crop size in pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affectscope.errors import AffectScopeError, InputError
+from affectscope.preprocessing.ecg import EcgAnalysis, analyse_ecg
+from affectscope.preprocessing.eda import EdaAnalysis, analyse_eda
+from affectscope.preprocessing.face import FaceDetector
+from affectscope.preprocessing.face_tracking import FaceSample, PersonRule, follow_face
+from affectscope.preprocessing.scaling import network_signal
+from affectscope.preprocessing.windows import NetworkSignal, Preprocessing, cut_windows
+from affectscope.records import (
+    MODALITIES,
+    BoolArray,
+    FloatArray,
+    Modality,
+    Notice,
+    Recording,
+    VideoTrack,
+    WindowKey,
+)
+
+HIGHEST_RATE = 30.0
+"""Analysed times per second at most, unless asked for."""
+
+SIGNAL_ONLY_RATE = 10.0
+"""Analysed times per second where a session has no video to give them."""
+
+LONGEST_STEP = 1.0
+"""Seconds: a longer stretch without a frame is analysed without a face."""
+
+
+@dataclass(frozen=True, eq=False)
+class WindowBatch:
+    """Network inputs for N analysed times.
+
+    Attributes:
+        keys: N identities, in time order.
+        inputs: "face" (N, 3, C, C) uint8, "ecg" and "eda" (N, 1, W) float32; an absent key is an
+            absent modality.
+        present: (N,) bool per key of ``inputs``; rows that are False hold zeros.
+        face_quality: (N,) in [0, 1], 0 where no face was seen.
+        faces_seen: (N,) how many faces the picture showed.
+    """
+
+    keys: tuple[WindowKey, ...]
+    inputs: dict[Modality, NDArray[np.uint8] | NDArray[np.float32]]
+    present: dict[Modality, BoolArray]
+    face_quality: FloatArray
+    faces_seen: NDArray[np.int64]
+
+    @property
+    def times(self) -> FloatArray:
+        return np.array([key.centre for key in self.keys], dtype=np.float64)
+
+    def without_inputs(self) -> WindowBatch:
+        """The same rows without their pictures and windows, for keeping."""
+        return replace(self, inputs={})
+
+    @property
+    def present_matrix(self) -> BoolArray:
+        """(N, 3) in the order of ``MODALITIES``; an absent modality is False."""
+        absent = np.zeros(len(self.keys), dtype=np.bool_)
+        return np.column_stack([self.present.get(name, absent) for name in MODALITIES])
+
+
+@dataclass(frozen=True, eq=False)
+class BodyAnalysis:
+    """What the two signals gave: an analysis where usable, a notice for whatever was not."""
+
+    ecg: EcgAnalysis | None
+    eda: EdaAnalysis | None
+    notices: tuple[Notice, ...]
+
+
+def analyse_body(recording: Recording) -> BodyAnalysis:
+    """Clean both signals; a signal that holds nothing usable becomes a notice, not an error."""
+    notices: list[Notice] = []
+    ecg: EcgAnalysis | None = None
+    eda: EdaAnalysis | None = None
+    if recording.ecg is not None:
+        try:
+            ecg = analyse_ecg(recording.ecg)
+            notices.extend(ecg.notices)
+        except InputError as error:
+            notices.append(_lost("ecg", error))
+    if recording.eda is not None:
+        try:
+            eda = analyse_eda(recording.eda)
+            notices.extend(eda.notices)
+        except InputError as error:
+            notices.append(_lost("eda", error))
+    return BodyAnalysis(ecg, eda, tuple(notices))
+
+
+def _lost(modality: Modality, error: AffectScopeError) -> Notice:
+    return Notice(error.code, f"{error.sentence} {error.remedy}".strip(), modality)
+
+
+@dataclass(frozen=True)
+class StreamSettings:
+    """How a recording is walked through.
+
+    Attributes:
+        rate: analysed times per second; None takes every video frame up to
+            ``HIGHEST_RATE``, or ``SIGNAL_ONLY_RATE`` where there is no video.
+        batch_size: rows per batch.
+        person: which face to follow.
+    """
+
+    rate: float | None = None
+    batch_size: int = 64
+    person: PersonRule = "largest"
+
+
+@dataclass
+class WindowStream:
+    """Walks once through a recording. Iterate it; then ``notices`` and counts are complete.
+
+    ``face_model`` gives the detector's bytes when a video is there; it is called at most once.
+    """
+
+    recording: Recording
+    body: BodyAnalysis
+    preprocessing: Preprocessing
+    face_model: Callable[[], tuple[bytes, bytes]]
+    settings: StreamSettings = field(default_factory=StreamSettings)
+    on_time: Callable[[float], None] = lambda _time: None
+    notices: list[Notice] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[WindowBatch]:
+        signals = self.signals()
+        for samples in _batches(self._samples(), self.settings.batch_size):
+            yield self._batch(samples, signals)
+            self.on_time(samples[-1].time)
+
+    def signals(self) -> dict[Modality, NetworkSignal]:
+        """Both signals as the network sees them, whole."""
+        body, preprocessing = self.body, self.preprocessing
+        signals: dict[Modality, NetworkSignal] = {}
+        if body.ecg is not None:
+            signals["ecg"] = network_signal(
+                body.ecg.cleaned,
+                body.ecg.valid,
+                scaling=preprocessing.ecg_scaling,
+                sampling_rate=preprocessing.sampling_rate,
+            )
+        if body.eda is not None:
+            signals["eda"] = network_signal(
+                body.eda.cleaned,
+                body.eda.valid,
+                scaling=preprocessing.eda_scaling,
+                sampling_rate=preprocessing.sampling_rate,
+            )
+        return signals
+
+    def _samples(self) -> Iterator[FaceSample]:
+        """One sample per analysed time; a grid without pictures wherever the video gives none."""
+        start, end = self.recording.span
+        video = self.recording.video
+        if video is None:
+            yield from _faceless(start, end, self.settings.rate or SIGNAL_ONLY_RATE)
+            return
+        rate = self.settings.rate or min(HIGHEST_RATE, video.frame_rate)
+        every_frame = self.settings.rate is None and video.frame_rate <= HIGHEST_RATE
+        reached = start
+        for sample in self._face_samples(video, None if every_frame else rate):
+            if sample.time - reached > LONGEST_STEP:
+                yield from _faceless(reached, sample.time - 0.5 / rate, rate)
+            yield sample
+            reached = sample.time + 1 / rate
+        yield from _faceless(reached, end, rate)
+
+    def _face_samples(self, video: VideoTrack, rate: float | None) -> Iterator[FaceSample]:
+        """The video's samples; should it turn out unreadable on the way, a notice and what was."""
+        from affectscope.io.video import FrameReader
+
+        reader = FrameReader(video, rate=rate)
+        try:
+            with FaceDetector(self.face_model()) as detector:
+                yield from follow_face(
+                    reader,
+                    detector,
+                    rule=self.settings.person,
+                    crop_size=self.preprocessing.crop_size,
+                    minimum_quality=self.preprocessing.minimum_face_quality,
+                )
+        except AffectScopeError as error:
+            self.notices.append(_lost("face", error))
+        self.notices.extend(reader.notices)
+
+    def _batch(
+        self, samples: list[FaceSample], signals: Mapping[Modality, NetworkSignal]
+    ) -> WindowBatch:
+        recording, preprocessing = self.recording, self.preprocessing
+        centres = np.array([sample.time for sample in samples], dtype=np.float64)
+        batch = WindowBatch(
+            keys=tuple(
+                preprocessing.key(recording.subject_id, recording.trial_id, float(time))
+                for time in centres
+            ),
+            inputs={},
+            present={},
+            face_quality=np.array([sample.quality for sample in samples], dtype=np.float64),
+            faces_seen=np.array([sample.faces_seen for sample in samples]),
+        )
+        for name, signal in signals.items():
+            batch.inputs[name], batch.present[name] = cut_windows(signal, centres, preprocessing)
+        if recording.video is not None:
+            batch.inputs["face"], batch.present["face"] = _stacked(samples, preprocessing.crop_size)
+        return batch
+
+
+def _stacked(samples: list[FaceSample], size: int) -> tuple[NDArray[np.uint8], BoolArray]:
+    faces = np.zeros((len(samples), 3, size, size), dtype=np.uint8)
+    for row, sample in enumerate(samples):
+        if sample.crop is not None:
+            faces[row] = sample.crop.transpose(2, 0, 1)
+    return faces, np.array([sample.crop is not None for sample in samples])
+
+
+def _faceless(start: float, end: float, rate: float) -> Iterator[FaceSample]:
+    """Times on a grid without a picture: before, after, or instead of a video."""
+    for index in range(max(0, math.ceil((end - start) * rate - 1e-9))):
+        yield FaceSample(time=start + index / rate, crop=None, quality=0.0, box=None, faces_seen=0)
+
+
+def _batches(samples: Iterable[FaceSample], size: int) -> Iterator[list[FaceSample]]:
+    batch: list[FaceSample] = []
+    for sample in samples:
+        batch.append(sample)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,119 @@
+"""Walking through a recording: rows, presence, coverage of signals without a video."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from affectscope.datasets.labelled_windows import LabelledRecording, LabelledWindows
+from affectscope.datasets.synthetic import (
+    SyntheticSettings,
+    random_course,
+    synthetic_person,
+    synthetic_recording,
+)
+from affectscope.datasets.window_dataset import (
+    SIGNAL_ONLY_RATE,
+    StreamSettings,
+    WindowStream,
+    analyse_body,
+)
+from affectscope.preprocessing.windows import Preprocessing, cut_windows
+from affectscope.records import Recording
+
+PREPROCESSING = Preprocessing()
+
+
+@pytest.fixture(scope="module")
+def recording() -> Recording:
+    return synthetic_recording(
+        synthetic_person("simulated-01", 3),
+        random_course(30.0, 3),
+        settings=SyntheticSettings(sampling_rate=128.0, eda_gaps=((10.0, 20.0),)),
+    )
+
+
+def no_face_model() -> tuple[bytes, bytes]:
+    raise AssertionError("a recording without a video needs no face model")
+
+
+def stream(recording: Recording, **settings: float) -> WindowStream:
+    return WindowStream(
+        recording=recording,
+        body=analyse_body(recording),
+        preprocessing=PREPROCESSING,
+        face_model=no_face_model,
+        settings=StreamSettings(**settings),
+    )
+
+
+def test_signals_alone_are_walked_on_a_grid(recording: Recording) -> None:
+    batches = list(stream(recording, batch_size=64))
+    times = np.concatenate([batch.times for batch in batches])
+    assert len(times) == 30 * SIGNAL_ONLY_RATE
+    np.testing.assert_allclose(np.diff(times), 1 / SIGNAL_ONLY_RATE, atol=1e-9)
+    assert all(len(batch.keys) <= 64 for batch in batches)
+    assert all("face" not in batch.inputs for batch in batches)
+
+
+def test_rows_do_not_depend_on_the_batch_size(recording: Recording) -> None:
+    large = next(iter(stream(recording, rate=2.0, batch_size=1000)))
+    small = list(stream(recording, rate=2.0, batch_size=7))
+    for name in ("ecg", "eda"):
+        joined = np.concatenate([batch.inputs[name] for batch in small])
+        np.testing.assert_array_equal(joined, large.inputs[name])
+
+
+def test_a_masked_span_is_absent_and_zero(recording: Recording) -> None:
+    batch = next(iter(stream(recording, rate=2.0, batch_size=1000)))
+    inside = (batch.times > 13) & (batch.times < 17)
+    assert not batch.present["eda"][inside].any()
+    assert (batch.inputs["eda"][inside] == 0).all()
+    assert batch.present["ecg"][inside].all()
+    assert not batch.present_matrix[:, 0].any()  # no face at all
+
+
+def test_a_key_carries_the_window(recording: Recording) -> None:
+    key = next(iter(stream(recording, rate=1.0))).keys[5]
+    assert (key.subject_id, key.trial_id) == (recording.subject_id, recording.trial_id)
+    assert key.centre == pytest.approx(5.0)
+    assert key.duration == pytest.approx(1000 / 128)
+
+
+def test_an_unusable_signal_becomes_a_notice(recording: Recording) -> None:
+    from dataclasses import replace
+
+    assert recording.ecg is not None
+    flat = replace(
+        recording, ecg=replace(recording.ecg, values=np.zeros(len(recording.ecg.values)))
+    )
+    body = analyse_body(flat)
+    assert body.ecg is None
+    assert body.eda is not None
+    assert any(n.code == "E_SIGNAL_UNUSABLE" and n.modality == "ecg" for n in body.notices)
+
+
+def test_training_batches_hold_the_same_windows_in_the_asked_order(recording: Recording) -> None:
+    walk = stream(recording, rate=2.0, batch_size=1000)
+    batch = next(iter(walk))
+    assert recording.labels is not None
+    kept = LabelledRecording(
+        subject_id="s",
+        trial_id="t",
+        times=batch.times,
+        targets=recording.labels.at(batch.times).astype(np.float32),
+        signals=walk.signals(),
+        faces=None,
+        face_present=np.zeros(len(batch.keys), dtype=bool),
+    )
+    windows = LabelledWindows([kept, kept], PREPROCESSING)
+    assert len(windows) == 2 * len(batch.keys)
+    assert windows.subjects == ("s",)
+    indices = np.array([len(batch.keys) + 3, 0, 7])
+    inputs, present, targets = windows.batch(indices)
+    rows = indices % len(batch.keys)
+    expected, usable = cut_windows(walk.signals()["ecg"], batch.times[rows], PREPROCESSING)
+    np.testing.assert_array_equal(inputs["ecg"], expected)
+    np.testing.assert_array_equal(present["ecg"], usable)
+    np.testing.assert_array_equal(targets, kept.targets[rows])
+    assert not present["face"].any()
