@@ -54,9 +54,11 @@ def assess(
 ) -> None:
     """Assess a session: result.json, timeline.parquet, timeline.csv and report.html."""
     from affectscope.inference.predictor import load_checkpoint
+    from affectscope.io.files import prepare_folder
     from affectscope.io.session import open_session
     from affectscope.therapy import assessment, report, results
 
+    prepare_folder(out)
     try:
         predictor = None if checkpoint is None else load_checkpoint(checkpoint)
         opened = open_session(session)

@@ -52,7 +52,8 @@ def collect_recording(
     """Walk through a labelled session and keep what training needs; faces go into ``folder``.
 
     Raises:
-        SessionError: E_SESSION where the session holds no labels.
+        SessionError: E_SESSION where the session holds no labels, or its video could not be read:
+            a network must not learn from less than was asked for without anybody's notice.
     """
     recording = session.recording
     if recording.labels is None:
@@ -77,6 +78,14 @@ def collect_recording(
             face_present.append(batch.present_matrix[:, 0])
             if "face" in batch.inputs:
                 faces.write(batch.inputs["face"].tobytes())
+    lost = [notice for notice in stream.notices if notice.code.startswith("E_")]
+    if lost:
+        raise SessionError(
+            "E_SESSION",
+            f"Session {recording.trial_id} of {recording.subject_id} cannot be learnt from: "
+            f"{lost[0].sentence}",
+            "Mend it, or take its folder away.",
+        )
     all_times = np.concatenate(times)
     size = preprocessing.crop_size
     return LabelledRecording(

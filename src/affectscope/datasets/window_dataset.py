@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from affectscope.preprocessing.eda import EdaAnalysis, analyse_eda
 from affectscope.preprocessing.face import FaceDetector
 from affectscope.preprocessing.face_tracking import FaceSample, PersonRule, follow_face
 from affectscope.preprocessing.scaling import network_signal
-from affectscope.preprocessing.windows import NetworkSignal, Preprocessing, cut_windows
+from affectscope.preprocessing.windows import NetworkSignal, Preprocessing, Scaling, cut_windows
 from affectscope.records import (
     MODALITIES,
     BoolArray,
@@ -26,6 +27,7 @@ from affectscope.records import (
     Modality,
     Notice,
     Recording,
+    Signal,
     VideoTrack,
     WindowKey,
 )
@@ -86,21 +88,29 @@ class BodyAnalysis:
 def analyse_body(recording: Recording) -> BodyAnalysis:
     """Clean both signals; a signal that holds nothing usable becomes a notice, not an error."""
     notices: list[Notice] = []
-    ecg: EcgAnalysis | None = None
-    eda: EdaAnalysis | None = None
-    if recording.ecg is not None:
-        try:
-            ecg = analyse_ecg(recording.ecg)
-            notices.extend(ecg.notices)
-        except InputError as error:
-            notices.append(_lost("ecg", error))
-    if recording.eda is not None:
-        try:
-            eda = analyse_eda(recording.eda)
-            notices.extend(eda.notices)
-        except InputError as error:
-            notices.append(_lost("eda", error))
+    ecg = _analysed(analyse_ecg, recording.ecg, "ecg", notices)
+    eda = _analysed(analyse_eda, recording.eda, "eda", notices)
     return BodyAnalysis(ecg, eda, tuple(notices))
+
+
+Analysis = TypeVar("Analysis", EcgAnalysis, EdaAnalysis)
+
+
+def _analysed(
+    analyse: Callable[[Signal], Analysis],
+    signal: Signal | None,
+    modality: Modality,
+    notices: list[Notice],
+) -> Analysis | None:
+    if signal is None:
+        return None
+    try:
+        analysis = analyse(signal)
+    except InputError as error:
+        notices.append(_lost(modality, error))
+        return None
+    notices.extend(analysis.notices)
+    return analysis
 
 
 def _lost(modality: Modality, error: AffectScopeError) -> Notice:
@@ -146,23 +156,21 @@ class WindowStream:
 
     def signals(self) -> dict[Modality, NetworkSignal]:
         """Both signals as the network sees them, whole."""
-        body, preprocessing = self.body, self.preprocessing
-        signals: dict[Modality, NetworkSignal] = {}
-        if body.ecg is not None:
-            signals["ecg"] = network_signal(
-                body.ecg.cleaned,
-                body.ecg.valid,
-                scaling=preprocessing.ecg_scaling,
+        preprocessing = self.preprocessing
+        analysed: dict[Modality, tuple[EcgAnalysis | EdaAnalysis | None, Scaling]] = {
+            "ecg": (self.body.ecg, preprocessing.ecg_scaling),
+            "eda": (self.body.eda, preprocessing.eda_scaling),
+        }
+        return {
+            name: network_signal(
+                analysis.cleaned,
+                analysis.valid,
+                scaling=scaling,
                 sampling_rate=preprocessing.sampling_rate,
             )
-        if body.eda is not None:
-            signals["eda"] = network_signal(
-                body.eda.cleaned,
-                body.eda.valid,
-                scaling=preprocessing.eda_scaling,
-                sampling_rate=preprocessing.sampling_rate,
-            )
-        return signals
+            for name, (analysis, scaling) in analysed.items()
+            if analysis is not None
+        }
 
     def _samples(self) -> Iterator[FaceSample]:
         """One sample per analysed time; a grid without pictures wherever the video gives none."""

@@ -63,7 +63,7 @@ _TEMPORARY = ".affectscope-tmp-"
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Write a file whole or not at all: temporary file beside it, fsync, rename, fsync of folder.
 
-    A killed writer leaves the old file; its temporary file is removed by ``sweep_temporary``.
+    A killed writer leaves the old file; ``prepare_folder`` removes its temporary file.
 
     Raises:
         OutputError: E_OUTPUT where the folder cannot be written.
@@ -72,11 +72,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)
     except OSError as error:
-        raise OutputError(
-            "E_OUTPUT",
-            f"{shown(path)} cannot be written into {shown(path.parent)} ({error.strerror}).",
-            "Choose a folder that you may write to.",
-        ) from error
+        raise _not_writable(path.parent, error) from error
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -107,7 +103,25 @@ def write_with(path: Path, writer: Callable[[BinaryIO], object]) -> None:
         writer(stream)
 
 
-def sweep_temporary(folder: Path) -> None:
-    """Remove what killed writers left in a folder (W01)."""
+def prepare_folder(folder: Path) -> None:
+    """Make a folder to write into, prove it writable, remove what killed writers left (W01).
+
+    Raises:
+        OutputError: E_OUTPUT.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _not_writable(folder, error) from error
     for leftover in folder.glob(f"{_TEMPORARY}*"):
         leftover.unlink(missing_ok=True)
+
+
+def _not_writable(folder: Path, error: OSError) -> OutputError:
+    return OutputError(
+        "E_OUTPUT",
+        f"Nothing can be written into {shown(folder)} ({error.strerror}).",
+        "Choose a folder that you may write to.",
+    )

@@ -26,7 +26,7 @@ import torch
 from safetensors.torch import save
 
 from affectscope.errors import ModelError
-from affectscope.io.files import shown, sweep_temporary, write_text, write_with
+from affectscope.io.files import prepare_folder, shown, write_text, write_with
 from affectscope.models.bmmn import BMMN, BMMNConfig
 from affectscope.models.face_encoder import FACE_SIZE
 from affectscope.models.strict_json import decode, parse_object
@@ -94,10 +94,10 @@ def save_checkpoint(folder: Path, model: BMMN, checkpoint: Checkpoint) -> str:
     assert checkpoint.config == model.config, "a checkpoint describes the network that it holds"
     weights = _weights_bytes(model)
     contract = _contract_bytes(checkpoint)
+    prepare_folder(folder)
     write_with(folder / WEIGHTS, lambda stream: stream.write(weights))
     write_with(folder / CONTRACT, lambda stream: stream.write(contract))
     write_text(folder / MANIFEST, _manifest(weights, contract))
-    sweep_temporary(folder)
     return _id(weights)
 
 

@@ -152,9 +152,10 @@ def assess(
         *why,
     ]
     if not any(part.usable > 0 for part in coverage.values()):
+        reasons = [f"{n.modality}: {n.sentence}" for n in notices if n.code.startswith("E_")]
         raise SessionError(
             "E_NO_USABLE_MODALITY",
-            " ".join(["Nothing in this session can be used.", *(n.sentence for n in notices)]),
+            " ".join(["Nothing in this session can be used.", *reasons]),
             "Check the sensors' contact and the files that session.toml names.",
         )
     phases, rule = compared_phases(session)
@@ -324,7 +325,7 @@ def _left_out(measures: Sequence[Measure]) -> list[Notice]:
         if measure.reason:
             names.setdefault(measure.reason, []).append(measure.name)
     return [
-        Notice("W_TOO_SHORT", f"No {' and '.join(absent)} {reason}.")
+        Notice("W_TOO_SHORT", f"No {' and '.join(absent)} ({reason}).")
         for reason, absent in names.items()
     ]
 

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from affectscope.errors import AffectScopeError
-from affectscope.io.files import sweep_temporary, write_text, write_with
+from affectscope.io.files import write_text, write_with
 from affectscope.records import Notice
 from affectscope.therapy.assessment import Assessment
 from affectscope.therapy.measures import Measure
 
 INTENDED_USE = "Research use, not a medical device."
 FORMAT = 1
+TIMELINES = ("timeline.parquet", "timeline.csv")
 
 
 def write_results(assessment: Assessment, folder: Path) -> None:
@@ -28,23 +29,24 @@ def write_results(assessment: Assessment, folder: Path) -> None:
     Raises:
         OutputError: E_OUTPUT.
     """
-    sweep_temporary(folder)
     timeline = assessment.timeline
-    write_with(folder / "timeline.parquet", lambda s: timeline.to_parquet(s, index=False))
+    parquet, csv = (folder / name for name in TIMELINES)
+    write_with(parquet, lambda s: timeline.to_parquet(s, index=False))
     write_with(
-        folder / "timeline.csv",
+        csv,
         lambda s: timeline.to_csv(s, index=False, float_format="%.6g", encoding="utf-8"),
     )
     write_text(folder / "result.json", _json(result(assessment)))
 
 
 def write_rejection(error: AffectScopeError, session_name: str, folder: Path) -> None:
-    """A REJECTED result.json: the code, what is wrong, what to do.
+    """A REJECTED result.json: the code, what is wrong, what to do; no timeline of an earlier run.
 
     Raises:
         OutputError: E_OUTPUT.
     """
-    sweep_temporary(folder)
+    for name in TIMELINES:
+        (folder / name).unlink(missing_ok=True)
     write_text(
         folder / "result.json",
         _json(

@@ -26,6 +26,7 @@ from torch import Tensor
 
 from affectscope.datasets.labelled_windows import LabelledWindows, collect_recording
 from affectscope.errors import ModelError, SessionError
+from affectscope.io.files import prepare_folder
 from affectscope.io.model_files import face_model
 from affectscope.io.session import Session, open_session
 from affectscope.models.bmmn import BMMN, BMMNConfig
@@ -127,6 +128,7 @@ def fit_sessions(
             ResNet-50 lacks its weights and "none" was not said.
     """
     pretrained = _pretrained(config, imagenet)
+    prepare_folder(out)
     if not folders:
         raise SessionError(
             "E_SESSION",

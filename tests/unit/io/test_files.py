@@ -16,9 +16,9 @@ from affectscope.errors import InputError, OutputError
 from affectscope.io.files import (
     atomic_write,
     check_file,
+    prepare_folder,
     sha256,
     shown,
-    sweep_temporary,
     write_text,
 )
 
@@ -46,7 +46,7 @@ def test_W01_kill_in_the_middle_of_a_write_leaves_the_old_or_the_new_file(tmp_pa
         writer.wait()
         text = path.read_text()
         assert text in ("A" * 400_000 + "end", "B" * 400_000 + "end")
-    sweep_temporary(tmp_path)
+    prepare_folder(tmp_path)
     assert [item.name for item in tmp_path.iterdir()] == ["report.html"]
 
 
@@ -69,6 +69,9 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("I am a file")
     with pytest.raises(OutputError) as caught:
         write_text(tmp_path / "out" / "result.json", "x")
+    assert caught.value.code == "E_OUTPUT"
+    with pytest.raises(OutputError) as caught:
+        prepare_folder(tmp_path / "out")
     assert caught.value.code == "E_OUTPUT"
 
 
