@@ -11,7 +11,7 @@ test: setup
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/pytest
+	.venv/bin/pytest -n 2 --dist loadfile
 
 clean:
 	rm -rf demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
