@@ -32,14 +32,16 @@ def test_estimates_of_held_out_simulated_people(demo_checkpoint: Path, tmp_path:
     subprocess.run([*command, "--checkpoint", str(demo_checkpoint)], check=True)
     people = pd.read_json(out)
     for target in ("valence", "arousal"):
-        rows = people[people["target"] == target]
-        assert len(rows) == 10
-        assert rows["r"].mean() >= 0.8, target
-        assert ((rows["change"] * rows["true_change"]) > 0).sum() >= 9, target
-        # Better than a constant, and than knowing only how much time has passed.
-        assert rows["error"].mean() < 0.7 * rows["error_of_zero"].mean()
-        wandering = rows[rows["course"] == "random"]
-        assert (wandering["r"] > wandering["r_of_elapsed_time"].abs() + 0.3).all()
+        for course in ("random", "therapy"):
+            rows = people[(people["target"] == target) & (people["course"] == course)]
+            assert len(rows) == 10
+            assert rows["r"].mean() >= 0.8, (target, course)
+            # Better than a constant; elapsed time alone knows nothing of a wandering course.
+            assert rows["error"].mean() < 0.8 * rows["error_of_zero"].mean()
+            if course == "random":
+                assert (rows["r"] > rows["r_of_elapsed_time"].abs() + 0.2).all()
+            else:
+                assert ((rows["change"] * rows["true_change"]) > 0).sum() >= 9, target
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +123,7 @@ def test_the_five_lines_of_the_readme(
 ) -> None:
     block = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
     assert block is not None
-    lines = block.group(1).replace("demo/session", str(gappy))
+    lines = block.group(1).replace("demo/therapy", str(gappy))
     lines = lines.replace("demo/checkpoint", str(demo_checkpoint))
     monkeypatch.chdir(tmp_path)
     exec(compile(lines, "README.md", "exec"), {})

@@ -145,13 +145,14 @@ def circumplex(
         ):
             axes.plot(*point, marker, color=colour, ms=10, mec="white", label=name, zorder=3)
         for x, y, text in (
-            (0.97, 0.97, "I pleasant, aroused"),
-            (-0.97, 0.97, "II unpleasant, aroused"),
-            (-0.97, -1.02, "III unpleasant, calm"),
-            (0.97, -1.02, "IV pleasant, calm"),
+            (1.08, 1.05, "I pleasant, aroused"),
+            (-1.08, 1.05, "II unpleasant, aroused"),
+            (-1.08, -1.12, "III unpleasant, calm"),
+            (1.08, -1.12, "IV pleasant, calm"),
         ):
             axes.text(x, y, text, ha="right" if x > 0 else "left", color="#55636f", fontsize=7.5)
-        axes.set(xlim=(-1.1, 1.1), ylim=(-1.1, 1.1), xlabel="valence", ylabel="arousal")
+        axes.set(xlim=(-1.15, 1.15), ylim=(-1.15, 1.15), xlabel="valence", ylabel="arousal")
+        axes.set(xticks=(-1, -0.5, 0, 0.5, 1), yticks=(-1, -0.5, 0, 0.5, 1))
         axes.set_aspect("equal")
         axes.grid(visible=False)
         axes.legend(loc="lower center", frameon=False, ncols=2, bbox_to_anchor=(0.5, 1.0))

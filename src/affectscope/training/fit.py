@@ -64,7 +64,7 @@ class FitSettings:
 
 
 DEMO_SETTINGS = FitSettings(
-    epochs=(7, 1, 4), learning_rate=1e-3, rate=2.0, lambda_bae=0.1, modality_dropout=0.2
+    epochs=(6, 1, 3), learning_rate=1e-3, rate=2.0, lambda_bae=0.1, modality_dropout=0.2
 )
 """A small model on simulated people in under two minutes on two cores."""
 
