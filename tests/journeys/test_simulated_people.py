@@ -25,6 +25,9 @@ from affectscope.records import TARGETS
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "benchmarks" / "held_out_people.py"
 
+# The first of these trains the demo's network, which takes minutes where other tests run beside it.
+pytestmark = pytest.mark.timeout(1500)
+
 
 def test_estimates_of_held_out_simulated_people(demo_checkpoint: Path, tmp_path: Path) -> None:
     out = tmp_path / "people.json"
