@@ -22,6 +22,9 @@ ImageArray = NDArray[np.uint8]
 Modality = Literal["face", "ecg", "eda"]
 MODALITIES: tuple[Modality, ...] = ("face", "ecg", "eda")
 
+PersonRule = Literal["largest", "left", "right"]
+"""Whom to follow in a video: the largest face, or the one furthest to the left or right."""
+
 EMOTIONS: tuple[str, ...] = ("neutral", "disgust", "joy", "surprise", "anger", "fear", "sadness")
 TARGETS: tuple[str, ...] = ("valence", "arousal", "liking", *EMOTIONS)
 """The ten targets in the paper's order: three ratings in [-1, 1], seven emotions in [0, 1]."""

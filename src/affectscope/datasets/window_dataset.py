@@ -17,7 +17,7 @@ from affectscope.errors import AffectScopeError, InputError
 from affectscope.preprocessing.ecg import EcgAnalysis, analyse_ecg
 from affectscope.preprocessing.eda import EdaAnalysis, analyse_eda
 from affectscope.preprocessing.face import FaceDetector
-from affectscope.preprocessing.face_tracking import FaceSample, PersonRule, follow_face
+from affectscope.preprocessing.face_tracking import FaceSample, follow_face
 from affectscope.preprocessing.scaling import network_signal
 from affectscope.preprocessing.windows import NetworkSignal, Preprocessing, Scaling, cut_windows
 from affectscope.records import (
@@ -26,6 +26,7 @@ from affectscope.records import (
     FloatArray,
     Modality,
     Notice,
+    PersonRule,
     Recording,
     Signal,
     VideoTrack,

@@ -136,4 +136,4 @@ def load_checkpoint(folder: Path | str) -> Predictor:
         ModelError: E_CHECKPOINT or E_CHECKPOINT_PICKLE.
     """
     model, checkpoint, checkpoint_id = read_checkpoint(Path(folder))
-    return Predictor(model.eval(), checkpoint, checkpoint_id)
+    return Predictor(model, checkpoint, checkpoint_id)

@@ -22,7 +22,6 @@ from affectscope.io.files import check_file, sha256, shown
 from affectscope.io.session_checks import labels_outside, rate_confusions, uncovered_spans
 from affectscope.io.session_file import (
     NAME,
-    PersonRule,
     PhasesEntry,
     SessionFile,
     SignalEntry,
@@ -36,13 +35,14 @@ from affectscope.records import (
     Labels,
     Modality,
     Notice,
+    PersonRule,
     Phase,
     Recording,
     Signal,
     VideoTrack,
 )
 
-__all__ = ["PersonRule", "Session", "open_session", "session_toml"]
+__all__ = ["Session", "open_session", "session_toml"]
 
 _DAY = 86_400.0
 

@@ -21,16 +21,15 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeGuard, get_args
+from typing import TypeGuard, get_args
 
 from affectscope.errors import SessionError
 from affectscope.io.channels import Decimal, SignalSource
 from affectscope.io.files import shown
+from affectscope.records import PersonRule
 
 NAME = "session.toml"
 FORMAT = 1
-
-PersonRule = Literal["largest", "left", "right"]
 
 _MAXIMUM_BYTES = 1_000_000
 _SIGNAL_KEYS = ("file", "channel", "sampling_rate", "unit", "clock_offset", "time_column",

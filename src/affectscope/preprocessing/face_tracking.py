@@ -17,15 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from affectscope.preprocessing.face import FaceDetection, FaceDetector, align_face, face_quality
-from affectscope.records import Frame, ImageArray
-
-PersonRule = Literal["largest", "left", "right"]
-"""Whom to follow: the largest face, or the one furthest to the picture's left or right."""
+from affectscope.records import Frame, ImageArray, PersonRule
 
 LONG_LOSS = 2.0
 """Seconds without the person after which the rule decides again."""

@@ -134,17 +134,21 @@ def _truth(assessment: Assessment) -> dict[str, Any]:
         }
         for row in assessment.against_truth
     ]
-    whom = "simulated people" if assessment.session.recording.simulated else "people"
-    return {
-        "truth": rows,
-        "truth_protocol": (
-            f"Protocol: one session of a person that the weights were not fitted on; weights "
-            f"fitted on {len(assessment.predictor.checkpoint.training_subjects)} other {whom}. "
-            "Interval: moving-block bootstrap. Baselines: elapsed time alone, and a constant 0."
-        )
-        if assessment.predictor is not None and rows
-        else "",
-    }
+    return {"truth": rows, "truth_protocol": _truth_protocol(assessment) if rows else ""}
+
+
+def _truth_protocol(assessment: Assessment) -> str:
+    assert assessment.predictor is not None
+    checkpoint = assessment.predictor.checkpoint
+    fitted = f"{len(checkpoint.training_subjects)} {checkpoint.population}"
+    if assessment.session.recording.subject_id in checkpoint.training_subjects:
+        who = f"a person among the {fitted} that the weights were fitted on: not a fair test"
+    else:
+        who = f"a person that is not among the {fitted} that the weights were fitted on"
+    return (
+        f"Protocol: one session of {who}. Interval: moving-block bootstrap. Baselines: elapsed "
+        "time alone, and a constant 0."
+    )
 
 
 def headline(assessment: Assessment) -> str:

@@ -81,7 +81,7 @@ def result(assessment: Assessment) -> dict[str, Any]:
         if assessment.quadrants is None
         else dict(zip(("before", "after"), assessment.quadrants, strict=True)),
         "against_truth": {row.target: asdict(row) for row in assessment.against_truth} or None,
-        "interval": "95 %, moving-block bootstrap with blocks of 30 s",
+        "interval": "95 %, moving-block bootstrap with blocks of a fifth of the phase, 10 to 60 s",
         "model": model_identity(assessment),
         "inputs": dict(assessment.session.input_hashes),
         "versions": versions(),

@@ -33,8 +33,8 @@ from affectscope.preprocessing.face import (
     align_face,
     face_quality,
 )
-from affectscope.preprocessing.face_tracking import FaceSample, FaceTracker, PersonRule, follow_face
-from affectscope.records import FloatArray, Frame, ImageArray
+from affectscope.preprocessing.face_tracking import FaceSample, FaceTracker, follow_face
+from affectscope.records import FloatArray, Frame, ImageArray, PersonRule
 
 
 @pytest.fixture(scope="module")
