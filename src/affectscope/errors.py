@@ -40,6 +40,10 @@ CODES: dict[str, str] = {
     "E_UNIT": "the unit is missing, unknown or cannot be converted",
     "E_SIGNAL_FILE": "the signal file is damaged or does not follow its format",
     "E_EDF_SCALE": "an EDF channel has no usable scale",
+    "E_MAT_TYPE": "a MATLAB variable is of a kind that is not read (function, object, sparse)",
+    "E_PICKLE_CONTENT": "the pickle holds more than arrays and plain containers; it was not run",
+    "E_FILE_LIMIT": "reading the file would take more memory or time than one file is given",
+    "E_READER_CRASH": "the separate process that reads a file failed; the program went on",
     "W_FILE_TRUNCATED": "the file ends early; complete records were kept",
     "E_SIGNAL_UNUSABLE": "the signal holds no usable span",
     "E_EDA_IMPLAUSIBLE": "the EDA values cannot be skin conductance in the stated unit",
@@ -54,6 +58,10 @@ CODES: dict[str, str] = {
     "W_LOW_RATE": "sampled too slowly for a measure, which is left out",
     "W_NO_OVERLAP": "a modality does not cover the whole session",
     "W_LOW_COVERAGE": "a modality is usable for less than half of its time",
+    # corpora and what is prepared of them
+    "E_NO_LABELS": "the trial has no labels to learn from",
+    "E_FACE_SHARE": "the face is seen in too little of the trial",
+    "W_CACHE_DAMAGED": "an entry of the cache was cut or changed; it was computed again",
     # faces
     "E_NO_FACE": "no face was found",
     "W_FACE_GAPS": "the face was not visible for a while; the spans are masked",
@@ -67,8 +75,27 @@ CODES: dict[str, str] = {
     "E_WEIGHTS": "pretrained weights are missing and were not waived",
     "E_POPULATION": "the weights were not fitted on people like this one",
     "E_CONFIG": "a configuration value is not allowed",
+    # training
+    "E_RUN_LOCKED": "another process is training in this folder",
+    "E_RUN_CHANGED": "the folder's run was started with another question",
+    "E_TRAINING_DIVERGED": "the training's loss stayed no number",
     "W_NO_AFFECT_SCORE": "no affect score was computed",
     "W_FORCED_SCORE": "affect was scored by force with weights not meant for this session",
+    # corpora
+    "E_CORPUS": "the folder does not hold the corpus in its published layout",
+    "W_CORPUS": "what was found differs from what is known of the corpus",
+    "W_ASSUMED": "a fact that no file states was chosen by a test on the data",
+    "W_NO_LABELS": "a trial has no self-assessment and is left out",
+    "W_VIDEO_LENGTH": "a video is longer or shorter than the signals of its trial",
+    # experiments
+    "E_PROTOCOL": "the samples do not allow this protocol",
+    "E_EVALUATION": "the table of predictions cannot be evaluated in this way",
+    "E_LEAK_SUBJECT": "a test person is also trained or validated on",
+    "E_LEAK_WINDOWS": "windows of one trial overlap across the sides of a split",
+    "E_LEAK_CLIP": "a clip that the protocol holds out is also trained or validated on",
+    "E_LEAK_FITTED": "a fitted part has seen test people or test trials",
+    "E_LEAK_THRESHOLD": "a threshold or a calibration was taken from test labels",
+    "E_LEAK_DURATION": "a feature carries the length of the clip",
     # installation
     "E_EXTRA": "an optional part is not installed",
 }
@@ -87,6 +114,10 @@ class AffectScopeError(Exception):
         self.remedy = remedy
         super().__init__(f"{code}: {sentence} {remedy}".rstrip())
 
+    def __reduce__(self) -> tuple[type[AffectScopeError], tuple[str, str, str]]:
+        """Errors travel between processes with what they were made of."""
+        return type(self), (self.code, self.sentence, self.remedy)
+
 
 class InputError(AffectScopeError):
     """A file that somebody handed in cannot be used."""
@@ -98,6 +129,14 @@ class SessionError(AffectScopeError):
 
 class ModelError(AffectScopeError):
     """A model file, checkpoint or model configuration cannot be used."""
+
+
+class EvaluationError(AffectScopeError):
+    """An experiment cannot be split, run or compared as asked."""
+
+
+class LeakError(AffectScopeError):
+    """Something of the test side is known on the training side; the code names the leak."""
 
 
 class OutputError(AffectScopeError):

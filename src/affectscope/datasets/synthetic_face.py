@@ -288,7 +288,9 @@ def frames(
 
 
 def write_video(path: Path, batches: Iterator[ImageArray], frame_rate: float) -> None:
-    """Encode yuv420p frames as H.264 in MP4 at a constant rate, the first frame at time 0.
+    """Encode yuv420p frames as H.264 at a constant rate, the first frame at time 0.
+
+    The container is QuickTime where the path ends in ``.mov``, else MP4.
 
     Raises:
         OutputError: E_OUTPUT where the file cannot be written.
@@ -296,7 +298,8 @@ def write_video(path: Path, batches: Iterator[ImageArray], frame_rate: float) ->
     import av
 
     rate = Fraction(frame_rate).limit_denominator(1001)
-    with atomic_write(path) as stream, av.open(stream, "w", format="mp4") as container:
+    kind = "mov" if path.suffix.casefold() == ".mov" else "mp4"
+    with atomic_write(path) as stream, av.open(stream, "w", format=kind) as container:
         video = container.add_stream("libx264", rate=rate)
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         video.options = {"preset": "superfast", "crf": "24"}

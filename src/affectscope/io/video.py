@@ -242,9 +242,9 @@ class _Damage:
 class FrameReader:
     """Frames of a track in time order, one pass per iteration, in constant memory.
 
-    ``rate`` (frames per second, > 0) thins them: time from the first frame on is cut into cells
-    centred on multiples of 1 / rate seconds, and of each cell the frame nearest to its centre is
-    yielded. Frames not yielded are decoded and not converted to RGB.
+    ``rate`` (frames per second, > 0) thins them: time is cut into cells centred on multiples of
+    1 / rate seconds from ``origin`` (session time; None: the first frame), and of each cell the
+    frame nearest to its centre is yielded. Frames not yielded are decoded, not converted to RGB.
 
     After an iteration:
         notices: W_VIDEO_TRUNCATED, W_VIDEO_DAMAGED (one per span), W_TIME_RESET.
@@ -255,10 +255,13 @@ class FrameReader:
     Iterating raises InputError as ``inspect_video`` does, should the file have changed since.
     """
 
-    def __init__(self, track: VideoTrack, *, rate: float | None = None) -> None:
+    def __init__(
+        self, track: VideoTrack, *, rate: float | None = None, origin: float | None = None
+    ) -> None:
         assert rate is None or rate > 0, rate
         self.track = track
         self.rate = rate
+        self.origin = origin
         self._reset()
 
     def _reset(self) -> None:
@@ -287,9 +290,9 @@ class FrameReader:
             yield from pictures
             return
         held: tuple[int, float, VideoFrame] | None = None
-        origin, held_cell, held_distance = 0.0, 0, 0.0
+        origin, held_cell, held_distance = self.origin, 0, 0.0
         for picture in pictures:
-            origin = picture[1] if held is None else origin
+            origin = picture[1] if origin is None else origin
             position = (picture[1] - origin) * self.rate
             cell = math.floor(position + 0.5)
             distance = abs(position - cell)

@@ -83,18 +83,32 @@ def cut_windows(
     A window that is not usable is all zeros, so that it cannot leak into an estimate.
     """
     assert signal.sampling_rate == preprocessing.sampling_rate
-    width = preprocessing.window_samples
-    half = width // 2
-    length = len(signal.values)
+    width, length = preprocessing.window_samples, len(signal.values)
     if length == 0:
         return np.zeros((len(centres), 1, width), np.float32), np.zeros(len(centres), np.bool_)
-    centre = np.rint((centres - signal.start_time) * signal.sampling_rate)
-    inside = (centre >= 0) & (centre < length)  # False for NaN
-    first = np.where(inside, centre, 0).astype(np.int64) - half
-    reached = first[:, None] + np.arange(width)
-    held = np.clip(reached, 0, length - 1)  # past the ends the first or last value repeats
+    first, usable = _placed(signal, centres, preprocessing)
+    held = np.clip(first[:, None] + np.arange(width), 0, length - 1)  # the ends repeat
     windows = signal.values[held]
-    share = (signal.valid[held] & (reached == held)).sum(axis=1) / width
-    usable = inside & (share >= preprocessing.minimum_valid)
     windows[~usable] = 0.0
     return windows[:, None, :], usable
+
+
+def usable_windows(
+    signal: NetworkSignal, centres: FloatArray, preprocessing: Preprocessing
+) -> BoolArray:
+    """(N,) which of the windows centred on N times ``cut_windows`` calls usable."""
+    return _placed(signal, centres, preprocessing)[1]
+
+
+def _placed(
+    signal: NetworkSignal, centres: FloatArray, preprocessing: Preprocessing
+) -> tuple[NDArray[np.int64], BoolArray]:
+    """First sample of each window, which may lie outside the signal, and whether it is usable."""
+    width, length = preprocessing.window_samples, len(signal.values)
+    centre = np.rint((centres - signal.start_time) * signal.sampling_rate)
+    inside = (centre >= 0) & (centre < length)  # False for NaN
+    first = np.where(inside, centre, 0).astype(np.int64) - width // 2
+    valid_before = np.concatenate([[0], np.cumsum(signal.valid)])
+    ends = np.clip([first, first + width], 0, length)
+    share = (valid_before[ends[1]] - valid_before[ends[0]]) / width
+    return first, inside & (share >= preprocessing.minimum_valid)

@@ -139,6 +139,12 @@ def test_thinning_takes_the_frame_nearest_to_each_grid_point(tmp_path: Path) -> 
     assert reader.frames_read == 60
 
 
+def test_thinning_follows_a_given_origin(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", SECONDS_2)
+    times = [frame.time for frame in FrameReader(inspect_video(path), rate=5.0, origin=0.1)]
+    np.testing.assert_allclose(times, 0.1 + np.arange(10) / 5, atol=1e-6)  # the grid's own frames
+
+
 def test_a_rate_above_the_videos_changes_nothing(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", SECONDS_2[:20])
     frames, _ = read(path, rate=100.0)

@@ -1,0 +1,119 @@
+"""MATLAB files of every version -> plain values: v4, v5 (also v6, v7) and v7.3.
+
+A file's content decides how it is read, never its name. Nothing of a file is run, and nothing
+outside it is opened. v7.3 is HDF5 and is read in a process of its own, see ``io.mat_hdf5``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from affectscope.errors import InputError, MissingExtraError
+from affectscope.io.files import check_file, shown
+from affectscope.io.mat_hdf5 import STRUCTURE, rebuilt
+from affectscope.io.mat_level4 import is_level4, read_level4
+from affectscope.io.mat_level5 import ORDERS, read_level5
+from affectscope.io.mat_values import damaged, limit
+
+CHILD_SECONDS = 300.0
+"""A v7.3 file may take so long."""
+CHILD_MEMORY = 5 << 30
+"""Bytes of address space that its process is given: the limit on numbers, twice, and a margin."""
+
+_CHILD: tuple[str, ...] = ("-P", "-m", "affectscope.io.mat_hdf5")
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_HDF5_STARTS = (0, 512, 1024, 2048)  # MATLAB puts a text of 512 bytes before it
+
+
+def read_mat(path: Path, names: Sequence[str] | None = None) -> dict[str, object]:
+    """The variables of a MATLAB file, in the file's order.
+
+    Numbers come as ndarray (bool for logical) of their own type, text of one row as str, cells and
+    text of several rows as object ndarray, a 1 x 1 struct as dict, any other struct array as object
+    ndarray of dicts. Arrays have MATLAB's shape; they may share one block of memory, so copy what
+    is kept for long.
+
+    Args:
+        names: the variables to read; None reads all. Others are not looked into.
+
+    Raises:
+        InputError: E_FILE_MISSING, E_FILE_EMPTY, E_FILE_UNREADABLE; E_TYPE_MISMATCH for a file that
+            is no MATLAB file; E_SIGNAL_FILE for a damaged one, or one that lacks a name; E_MAT_TYPE
+            where a wanted variable holds a function, an object or a sparse matrix; E_FILE_LIMIT;
+            E_READER_CRASH.
+        MissingExtraError: v7.3 without h5py.
+    """
+    check_file(path)
+    with path.open("rb") as stream:
+        head = stream.read(_HDF5_STARTS[-1] + len(_HDF5))
+    if head[124:128] in ORDERS:
+        found = read_level5(path, names, ORDERS[head[124:128]])
+    elif any(head[start:].startswith(_HDF5) for start in _HDF5_STARTS):
+        found = _read_in_child(path, names)
+    elif is_level4(head):
+        found = read_level4(path, names)
+    else:
+        raise InputError(
+            "E_TYPE_MISMATCH",
+            f"{shown(path)} is no MATLAB file.",
+            "Give a .mat file as MATLAB or the corpus' authors wrote it.",
+        )
+    missing = [name for name in names or () if name not in found]
+    if missing:
+        raise damaged(path, f"it lacks the variable {missing[0]!a}")
+    return found
+
+
+def _read_in_child(path: Path, names: Sequence[str] | None) -> dict[str, object]:
+    with tempfile.TemporaryDirectory(prefix="affectscope-mat-") as name:
+        folder = Path(name)
+        order = {
+            "path": str(path.resolve()),
+            "names": None if names is None else list(names),
+            "folder": name,
+            "memory": CHILD_MEMORY,
+        }
+        _run(path, json.dumps(order))
+        try:
+            answer = json.loads((folder / STRUCTURE).read_text())
+        except (OSError, ValueError) as error:
+            raise _crashed(path, "left no answer") from error
+        if "error" in answer:
+            code, sentence, remedy = answer["error"]
+            kind = MissingExtraError if code == "E_EXTRA" else InputError
+            raise kind(code, sentence, remedy)
+        return {key: rebuilt(node, folder) for key, node in answer["variables"].items()}
+
+
+def _run(path: Path, order: str) -> None:
+    """The child, from start to end; its own output says nothing to the user."""
+    # One thread: each thread of a numeric library would take address space.
+    single = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    try:
+        done = subprocess.run(
+            [sys.executable, *_CHILD],
+            input=order.encode(),
+            env=os.environ | single,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=CHILD_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise limit(path, f"could not be read within {CHILD_SECONDS:g} s") from error
+    if done.returncode:
+        raise _crashed(path, f"ended with status {done.returncode}")
+
+
+def _crashed(path: Path, how: str) -> InputError:
+    return InputError(
+        "E_READER_CRASH",
+        f"The process that reads {shown(path)} {how}; the file may be damaged or hostile.",
+        "Check where the file comes from, or save it from MATLAB with '-v7'.",
+    )
