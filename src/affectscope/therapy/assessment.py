@@ -23,6 +23,7 @@ from affectscope.datasets.window_dataset import (
     analyse_body,
 )
 from affectscope.errors import ModelError, SessionError
+from affectscope.evaluation.phases import Phases
 from affectscope.inference.predictor import Predictor, joined
 from affectscope.io.model_files import face_model
 from affectscope.io.session import Session
@@ -41,7 +42,6 @@ from affectscope.records import (
 from affectscope.therapy.measures import (
     AgainstTruth,
     Measure,
-    Phases,
     affect_measures,
     against_truth,
     body_measures,

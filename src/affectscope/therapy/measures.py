@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from affectscope.datasets.window_dataset import BodyAnalysis
+from affectscope.evaluation.phases import Phases, default_phases
 from affectscope.evaluation.statistics import (
     Estimate,
     correlation_over_time,
@@ -40,11 +41,6 @@ from affectscope.records import FloatArray, Labels, Phase, Prediction
 
 _BIN = 10.0
 """Seconds in which skin responses are counted for their interval."""
-
-Phases = tuple[Phase, Phase]
-
-FULL_PHASE = 15 * 60.0
-"""Seconds of the first and the last part in the paper's therapy sessions."""
 
 QUADRANTS: Mapping[tuple[bool, bool], str] = {
     (True, True): "I (pleasant, aroused)",
@@ -88,16 +84,6 @@ def compared_phases(session: Session) -> tuple[Phases, str]:
     if session.phases is not None:
         return session.phases, "as session.toml says"
     return default_phases(*session.recording.span)
-
-
-def default_phases(start: float, end: float) -> tuple[Phases, str]:
-    """The first and the last 15 minutes; the outer thirds where those would overlap."""
-    length = FULL_PHASE
-    rule = "the first and the last 15 minutes"
-    if end - start < 2 * FULL_PHASE:
-        length = (end - start) / 3
-        rule = "the first and the last third, since the session is shorter than 30 minutes"
-    return (Phase("before", start, start + length), Phase("after", end - length, end)), rule
 
 
 def course_of_body(span: tuple[float, float], body: BodyAnalysis) -> pd.DataFrame:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from affectscope.errors import AffectScopeError
+from affectscope.figures import AFTER, BEFORE, clock, svg
 from affectscope.io.files import write_text
+from affectscope.pages import INTENDED_USE, environment
 from affectscope.records import MODALITIES, Notice
 from affectscope.therapy import figures
 from affectscope.therapy.assessment import Assessment
-from affectscope.therapy.figures import clock
 from affectscope.therapy.measures import Measure, estimate_text
-from affectscope.therapy.results import INTENDED_USE, model_identity, versions
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from affectscope.therapy.results import model_identity, versions
 
 _NAMES = {"face": "Face", "ecg": "ECG", "eda": "EDA"}
 
@@ -31,20 +29,8 @@ def write_report(assessment: Assessment, path: Path) -> None:
 
 def render(assessment: Assessment) -> str:
     """The page as HTML text; everything that came from outside is escaped."""
-    template = _environment().get_template("report.html.jinja")
+    template = environment().get_template("therapy/report.html.jinja")
     return template.render(_content(assessment))
-
-
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    return Environment(
-        loader=PackageLoader("affectscope", "therapy"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def write_rejection(error: AffectScopeError, session_name: str, path: Path) -> None:
@@ -53,7 +39,7 @@ def write_rejection(error: AffectScopeError, session_name: str, path: Path) -> N
     Raises:
         OutputError: E_OUTPUT.
     """
-    template = _environment().get_template("rejected.html.jinja")
+    template = environment().get_template("therapy/rejected.html.jinja")
     write_text(path, template.render(error=error, session=session_name, use=INTENDED_USE))
 
 
@@ -86,8 +72,8 @@ def _content(assessment: Assessment) -> dict[str, Any]:
         "notices": [{"code": n.code, "text": notice_text(n)} for n in assessment.notices],
         "phases": [f"{clock(p.start)} to {clock(p.end)}" for p in assessment.phases],
         "phase_rule": assessment.phase_rule,
-        "before_colour": figures.BEFORE,
-        "after_colour": figures.AFTER,
+        "before_colour": BEFORE,
+        "after_colour": AFTER,
         "body": [_row(measure) for measure in assessment.body],
         "body_over_time": _drawn(
             figures.body_over_time(assessment.body_course, assessment.phases),
@@ -242,4 +228,4 @@ def _identity(assessment: Assessment) -> list[tuple[str, str]]:
 def _drawn(figure: Any, description: str) -> Any:
     from markupsafe import Markup
 
-    return None if figure is None else Markup(figures.svg(figure, description))
+    return None if figure is None else Markup(svg(figure, description))

@@ -14,11 +14,11 @@ from typing import Any
 
 from affectscope.errors import AffectScopeError
 from affectscope.io.files import write_text, write_with
+from affectscope.pages import INTENDED_USE
 from affectscope.records import Notice
 from affectscope.therapy.assessment import Assessment
 from affectscope.therapy.measures import Measure
 
-INTENDED_USE = "Research use, not a medical device."
 FORMAT = 1
 TIMELINES = ("timeline.parquet", "timeline.csv")
 

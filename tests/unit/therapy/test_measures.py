@@ -12,6 +12,7 @@ from affectscope.datasets.synthetic import (
     synthetic_recording,
 )
 from affectscope.datasets.window_dataset import BodyAnalysis, analyse_body
+from affectscope.evaluation.phases import default_phases
 from affectscope.evaluation.statistics import Estimate
 from affectscope.preprocessing.windows import Preprocessing
 from affectscope.records import MODALITIES, TARGETS, Labels, Phase, Prediction, Recording
@@ -19,7 +20,6 @@ from affectscope.therapy.measures import (
     against_truth,
     body_measures,
     course_of_body,
-    default_phases,
     estimate_text,
     quadrant,
     summarise,
