@@ -28,8 +28,8 @@ from affectscope.datasets.synthetic import (
     therapy_course,
     write_session,
 )
+from affectscope.evaluation.phases import default_phases
 from affectscope.inference.predictor import Predictor
-from affectscope.therapy.measures import default_phases
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "held_out_people.json"

@@ -25,6 +25,8 @@ simulate = typer.Typer(
     help="Write sessions of simulated people (no human data).", no_args_is_help=True
 )
 app.add_typer(simulate, name="simulate")
+inspect = typer.Typer(help="Say what is there, and what cannot be used.", no_args_is_help=True)
+app.add_typer(inspect, name="inspect")
 
 REJECTED = 2
 """Exit status of a refused operation."""
@@ -32,6 +34,12 @@ REJECTED = 2
 Variant = Literal["bmmn", "bmmn_bae_1", "bmmn_bae_2"]
 Decimal = Literal[".", ","]
 FaceEncoderName = Literal["small", "resnet50"]
+Reproducible = Literal[
+    "fg2020.table3", "fg2020.table4", "fg2020.figure1", "fg2020.figure4", "fg2020.figure5"
+]
+ProtocolLetter = Literal["A", "B", "C", "D"]
+FacesMode = Literal["fold", "frozen", "fine-tuned"]
+Accelerator = Literal["cpu", "gpu", "auto"]
 Folder = Annotated[Path, typer.Argument(help="The session's folder.")]
 Out = Annotated[Path, typer.Option(help="The folder to write into.")]
 
@@ -152,7 +160,8 @@ def fit(
 ) -> None:
     """Train a network on labelled sessions in the paper's three stages."""
     from affectscope.models.bmmn import BMMNConfig
-    from affectscope.training.fit import DEMO_SETTINGS, FitSettings, fit_sessions
+    from affectscope.training.fit import DEMO_SETTINGS, FitSettings
+    from affectscope.training.fit_sessions import fit_sessions
 
     with progress_bar("training") as reached:
         checkpoint_id = fit_sessions(
@@ -217,6 +226,129 @@ def simulate_session(
             settings=SyntheticSettings(),
         )
     print(f"Simulated session: {folder}")
+
+
+@simulate.command("amigos")
+def simulate_amigos(
+    folder: Annotated[Path, typer.Argument(help="The folder to write, in AMIGOS' layout.")],
+    participants: Annotated[int, typer.Option(min=1, max=40, help="How many.")] = 8,
+    frame_rate: Annotated[
+        float, typer.Option(min=1, max=60, help="Of the face videos; AMIGOS has 25.")
+    ] = 25.0,
+    clip_scale: Annotated[
+        float, typer.Option(min=0.1, max=1, help="Every clip's length times this.")
+    ] = 1.0,
+    long_videos: Annotated[bool, typer.Option(help="With the four long videos.")] = True,
+    effect: Annotated[
+        float, typer.Option(min=0, max=1, help="How strongly affect shows in face and body.")
+    ] = 0.5,
+    permuted: Annotated[
+        bool, typer.Option("--permuted", help="Deal each person's ratings anew: no affect signal.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Start of the random numbers.")] = 0,
+) -> None:
+    """A twin of AMIGOS on disk: simulated people in the corpus' layout, with its known defects."""
+    from affectscope.datasets.amigos_twin import TwinSettings, write_amigos_twin
+
+    settings = TwinSettings(
+        participants=participants,
+        seed=seed,
+        frame_rate=frame_rate,
+        clip_scale=clip_scale,
+        long_videos=long_videos,
+        effect=effect,
+        permuted=permuted,
+    )
+    with progress_bar("simulating AMIGOS") as reached:
+        write_amigos_twin(folder, settings, progress=lambda done, count: reached(done / count))
+    print(f"Twin of AMIGOS, {participants} simulated people: {folder}")
+
+
+@inspect.command("amigos")
+def inspect_amigos_folder(
+    folder: Annotated[Path, typer.Argument(help="The folder that holds AMIGOS.")],
+    out: Annotated[Path | None, typer.Option(help="Where Figure 1 goes; default: none.")] = None,
+) -> None:
+    """What a copy of AMIGOS holds, what is excluded and why; with --out also Figure 1."""
+    from affectscope.datasets.amigos import open_amigos
+    from affectscope.datasets.amigos_inspection import inspect_amigos, inspection_lines
+
+    for line in inspection_lines(inspect_amigos(open_amigos(folder))):
+        print(line)
+    if out is not None:
+        from affectscope.recipes.fg2020_pictures import reproduce_figure1
+
+        print(f"Figure 1: {reproduce_figure1(folder, out)[0]}")
+
+
+@app.command()
+def reproduce(
+    what: Annotated[Reproducible, typer.Argument(help="Which table or figure.")],
+    data: Annotated[Path, typer.Option(help="The corpus' folder.")],
+    out: Annotated[Path, typer.Option(help="The folder for results, and to go on in.")],
+    protocol: Annotated[
+        ProtocolLetter, typer.Option(help="How people and trials are split.")
+    ] = "A",
+    rate: Annotated[
+        float, typer.Option(min=0.1, max=30, help="Rows per second; the paper takes 25.")
+    ] = 1.0,
+    folds: Annotated[int | None, typer.Option(min=1, help="Only so many folds.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 5,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many trials each.")] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Of each stage, at most.")] = 20,
+    learning_rate: Annotated[float, typer.Option(help="Adam's; the paper's is 1e-4.")] = 1e-4,
+    lambdas: Annotated[
+        str, typer.Option(help="Weights of the auto-encoders' loss to choose from.")
+    ] = "0.1,1,10",
+    face_encoder: Annotated[FaceEncoderName, typer.Option(help="The face encoder.")] = "small",
+    faces: Annotated[
+        FacesMode,
+        typer.Option(help="fold: learnt in each fold's first stage; frozen; fine-tuned."),
+    ] = "fold",
+    face_weights: Annotated[
+        Path | None, typer.Option(help="frozen: a checkpoint whose face encoder is taken.")
+    ] = None,
+    imagenet: Annotated[
+        str | None,
+        typer.Option(help="frozen resnet50: torchvision's file, 'download', or 'none'."),
+    ] = None,
+    sessions: Annotated[
+        Path | None, typer.Option(help="figure5: a folder of therapy session folders.")
+    ] = None,
+    processes: Annotated[int | None, typer.Option(min=1, help="Folds at a time.")] = None,
+    accelerator: Annotated[Accelerator, typer.Option(help="cpu, gpu or auto.")] = "cpu",
+    force: Annotated[
+        bool, typer.Option("--force", help="Go on although settings or code have changed.")
+    ] = False,
+) -> None:
+    """One of the paper's tables or figures from a corpus, under a protocol without leaks."""
+    from affectscope.recipes.fg2020_asked import Asked, carry_out
+
+    asked = Asked(
+        what=what,
+        data=data,
+        out=out,
+        protocol=protocol,
+        rate=rate,
+        folds=folds,
+        seeds=seeds,
+        limit=limit,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        lambdas=lambdas,
+        face_encoder=face_encoder,
+        faces=faces,
+        face_weights=face_weights,
+        imagenet=imagenet,
+        sessions=sessions,
+        processes=processes,
+        accelerator=accelerator,
+        force=force,
+    )
+    with progress_bar(what) as reached:
+        lines = carry_out(asked, reached)
+    for line in lines:
+        print(line)
 
 
 @contextmanager

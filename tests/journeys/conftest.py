@@ -20,7 +20,8 @@ from affectscope.datasets.synthetic import (
 from affectscope.errors import ModelError
 from affectscope.io.model_files import face_model
 from affectscope.models.bmmn import BMMNConfig
-from affectscope.training.fit import DEMO_SETTINGS, fit_sessions
+from affectscope.training.fit import DEMO_SETTINGS
+from affectscope.training.fit_sessions import fit_sessions
 
 DEMO_VARIANT = "bmmn_bae_2"
 

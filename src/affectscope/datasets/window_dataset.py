@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from affectscope.records import (
     MODALITIES,
     BoolArray,
     FloatArray,
+    Frame,
     Modality,
     Notice,
     PersonRule,
@@ -32,6 +33,9 @@ from affectscope.records import (
     VideoTrack,
     WindowKey,
 )
+
+if TYPE_CHECKING:
+    from affectscope.io.video import FrameReader
 
 HIGHEST_RATE = 30.0
 """Analysed times per second at most, unless asked for."""
@@ -127,11 +131,15 @@ class StreamSettings:
             ``HIGHEST_RATE``, or ``SIGNAL_ONLY_RATE`` where there is no video.
         batch_size: rows per batch.
         person: which face to follow.
+        span: None walks through all of the recording, at the times of its frames. A span
+            (start, end) is walked on the regular grid start + k / rate < end; each time takes the
+            frame nearest to it, at most half a step away.
     """
 
     rate: float | None = None
     batch_size: int = 64
     person: PersonRule = "largest"
+    span: tuple[float, float] | None = None
 
 
 @dataclass
@@ -175,6 +183,9 @@ class WindowStream:
 
     def _samples(self) -> Iterator[FaceSample]:
         """One sample per analysed time; a grid without pictures wherever the video gives none."""
+        if self.settings.span is not None:
+            yield from self._on_grid(*self.settings.span)
+            return
         start, end = self.recording.span
         video = self.recording.video
         if video is None:
@@ -183,22 +194,43 @@ class WindowStream:
         rate = self.settings.rate or min(HIGHEST_RATE, video.frame_rate)
         every_frame = self.settings.rate is None and video.frame_rate <= HIGHEST_RATE
         reached = start
-        for sample in self._face_samples(video, None if every_frame else rate):
+        reader = self._reader(video, None if every_frame else rate)
+        for sample in self._face_samples(reader, reader):
             if sample.time - reached > LONGEST_STEP:
                 yield from _faceless(reached, sample.time - 0.5 / rate, rate)
             yield sample
             reached = sample.time + 1 / rate
         yield from _faceless(reached, end, rate)
 
-    def _face_samples(self, video: VideoTrack, rate: float | None) -> Iterator[FaceSample]:
-        """The video's samples; should it turn out unreadable on the way, a notice and what was."""
+    def _on_grid(self, start: float, end: float) -> Iterator[FaceSample]:
+        """One sample per time of the grid, with the picture of the frame nearest to it."""
+        rate = self.settings.rate or SIGNAL_ONLY_RATE
+        grid = list(_faceless(start, end, rate))
+        reached = 0
+        if self.recording.video is not None:
+            reader = self._reader(self.recording.video, rate, start)
+            cells = ((math.floor((frame.time - start) * rate + 0.5), frame) for frame in reader)
+            inside = (frame for cell, frame in cells if 0 <= cell < len(grid))
+            for sample in self._face_samples(reader, inside):
+                cell = math.floor((sample.time - start) * rate + 0.5)
+                yield from grid[reached:cell]
+                yield replace(sample, time=grid[cell].time)
+                reached = cell + 1
+        yield from grid[reached:]
+
+    @staticmethod
+    def _reader(video: VideoTrack, rate: float | None, origin: float | None = None) -> FrameReader:
         from affectscope.io.video import FrameReader
 
-        reader = FrameReader(video, rate=rate)
+        return FrameReader(video, rate=rate, origin=origin)
+
+    def _face_samples(self, reader: FrameReader, frames: Iterable[Frame]) -> Iterator[FaceSample]:
+        """The samples of a reader's frames; should the video turn out unreadable on the way, a
+        notice and what was."""
         try:
             with FaceDetector(self.face_model()) as detector:
                 yield from follow_face(
-                    reader,
+                    frames,
                     detector,
                     rule=self.settings.person,
                     crop_size=self.preprocessing.crop_size,
@@ -238,9 +270,14 @@ def _stacked(samples: list[FaceSample], size: int) -> tuple[NDArray[np.uint8], B
     return faces, np.array([sample.crop is not None for sample in samples])
 
 
+def grid_length(start: float, end: float, rate: float) -> int:
+    """How many times start + k / rate lie before ``end``; one a rounding error before it is not."""
+    return max(0, math.ceil((end - start) * rate - 1e-9))
+
+
 def _faceless(start: float, end: float, rate: float) -> Iterator[FaceSample]:
     """Times on a grid without a picture: before, after, or instead of a video."""
-    for index in range(max(0, math.ceil((end - start) * rate - 1e-9))):
+    for index in range(grid_length(start, end, rate)):
         yield FaceSample(time=start + index / rate, crop=None, quality=0.0, box=None, faces_seen=0)
 
 

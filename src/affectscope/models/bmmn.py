@@ -175,16 +175,14 @@ class BMMN(nn.Module):
         """
         batch = self._batch(inputs, present or {})
         encoded = self._encoded(batch)
-        targets = self.head(self._features(batch, encoded))
-        return BMMNOutput(targets, self._reconstructions(encoded))
+        return BMMNOutput(self._targets(batch, encoded), self._reconstructions(encoded))
 
     def estimate(
         self, inputs: Mapping[Modality, Tensor], present: Mapping[Modality, Tensor] | None = None
     ) -> Tensor:
         """The targets (N, T) of ``forward``, without decoding anything."""
         batch = self._batch(inputs, present or {})
-        targets: Tensor = self.head(self._features(batch, self._encoded(batch)))
-        return targets
+        return self._targets(batch, self._encoded(batch))
 
     def reconstruct(
         self, inputs: Mapping[Modality, Tensor], present: Mapping[Modality, Tensor] | None = None
@@ -242,20 +240,39 @@ class BMMN(nn.Module):
             if self.config.uses_autoencoder
         }
 
+    def combined(
+        self, features: Mapping[str, Tensor], present: Mapping[Modality, Tensor]
+    ) -> Tensor:
+        """Targets (N, T) from the encoders' features, however they were computed.
+
+        Args:
+            features: (N, F) each, by the names of ``config.feature_widths``.
+            present: (N,) bool of every modality that the network uses.
+        """
+        columns = []
+        for name in self.config.feature_widths:
+            modality: Modality = name.split()[0]  # type: ignore[assignment]
+            # Where a modality is absent its features are zeros, whatever they hold.
+            columns.append(torch.where(present[modality][:, None], features[name], 0.0))
+        targets: Tensor = self.head(torch.cat(columns, dim=1))
+        return targets
+
     def _features(
         self, batch: Mapping[Modality, _Batch], encoded: Mapping[Modality, Encoded]
-    ) -> Tensor:
-        """(N, F) in the order of ``config.feature_widths``; zeros where a modality is absent."""
-        columns = []
+    ) -> dict[str, Tensor]:
+        """(N, F) each, by the names of ``config.feature_widths``."""
+        features: dict[str, Tensor] = {}
         if self.face is not None:
-            columns.append(_face_features(self.face, batch["face"]))
-        if self.config.uses_bio_networks:
-            for name in self.config.body:
-                values, where = batch[name]
-                columns.append(self.bio_networks[name](values) * where[:, None])
-        for name, parts in encoded.items():
-            columns.append(parts.latent * batch[name].where[:, None])
-        return torch.cat(columns, dim=1)
+            features["face"] = face_features(self.face, *batch["face"])
+        for name in self.bio_networks:
+            features[name] = self.bio_networks[name](batch[name].values)  # type: ignore[index]
+        return features | {f"{name} latent": parts.latent for name, parts in encoded.items()}
+
+    def _targets(
+        self, batch: Mapping[Modality, _Batch], encoded: Mapping[Modality, Encoded]
+    ) -> Tensor:
+        where = {name: part.where for name, part in batch.items()}
+        return self.combined(self._features(batch, encoded), where)
 
     def _reconstructions(self, encoded: Mapping[Modality, Encoded]) -> dict[Modality, Tensor]:
         return {
@@ -269,9 +286,8 @@ class BMMN(nn.Module):
         return autoencoder
 
 
-def _face_features(encoder: FaceEncoder, batch: _Batch) -> Tensor:
+def face_features(encoder: FaceEncoder, pictures: Tensor, where: Tensor) -> Tensor:
     """(N, F); the encoder sees only the faces that are there: they cost, and norms average them."""
-    pictures, where = batch
     if bool(where.all()):
         features: Tensor = encoder(pictures)
         return features

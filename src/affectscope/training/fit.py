@@ -1,4 +1,4 @@
-"""The paper's three stages in one loop that can be read (METHOD.md section 3).
+"""The paper's three stages (METHOD.md section 3), each one stage of ``training.loop``.
 
 1. Modality by modality: the face alone, then the body alone, each with its own head, L2 loss.
 2. The bio auto-encoders alone, L2 reconstruction.
@@ -9,34 +9,34 @@ Where the paper is silent, and what we do:
 2. A sample without any usable modality is left out of a batch.
 3. ``modality_dropout`` hides each modality of a row with that probability in stage 3 (never all of
    them), so that the network can do without one; 0 is the paper's training.
+4. The face encoder is fine-tuned, or frozen: then its features are computed once, and stage 1
+   trains the face's head alone.
+5. A stage ends early, where validation people are given, after ``patience`` epochs without a lower
+   validation loss; the best epoch's weights are kept.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from affectscope.datasets.labelled_windows import LabelledWindows, collect_recording
-from affectscope.errors import ModelError, SessionError
-from affectscope.io.files import prepare_folder
-from affectscope.io.model_files import face_model
-from affectscope.io.session import Session, open_session
 from affectscope.models.bmmn import BMMN, BMMNConfig
-from affectscope.models.checkpoint import Checkpoint, save_checkpoint
-from affectscope.models.imagenet_weights import fetch_imagenet_weights, load_imagenet_weights
-from affectscope.preprocessing.windows import Preprocessing
-from affectscope.records import TARGETS, Modality, Population
-from affectscope.training.losses import reconstruction_loss, target_loss
+from affectscope.models.imagenet_weights import load_imagenet_weights
+from affectscope.records import Modality
+from affectscope.training.devices import make_fabric
+from affectscope.training.loop import Stage, StageSettings, TrainingRows
+from affectscope.training.objective import Kind, Objective
+from affectscope.training.run_folder import RunFolder, held
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 Progress = Callable[[str, float], None]
 """Called with a stage's name and the share of the whole training that is done."""
@@ -47,10 +47,10 @@ class FitSettings:
     """How to train. The defaults for learning rate and batch are the paper's.
 
     Attributes:
-        epochs: per stage: (one modality at a time, auto-encoders, joint).
-        rate: analysed times per second taken from each session.
+        epochs: per stage: (one modality at a time, auto-encoders, joint), at most.
+        rate: rows per second taken from each recording.
         lambda_bmmn, lambda_bae: weights of the joint loss (unpublished in the paper).
-        modality_dropout: probability in [0, 1) of hiding a modality in stage 3.
+        The others: see ``loop.StageSettings``.
     """
 
     epochs: tuple[int, int, int] = (10, 10, 10)
@@ -60,250 +60,225 @@ class FitSettings:
     lambda_bmmn: float = 1.0
     lambda_bae: float = 1.0
     modality_dropout: float = 0.0
+    run_length: int = 23
+    decoded_every: int = 1
+    patience: int = 0
+    save_every: int = 200
+    workers: int = 0
     seed: int = 0
+
+    def stage(self, number: int, epochs: int) -> StageSettings:
+        """One stage's settings; ``number`` tells its random numbers from the other stages'."""
+        return StageSettings(
+            epochs=epochs,
+            learning_rate=self.learning_rate,
+            batch_size=self.batch_size,
+            run_length=self.run_length,
+            decoded_every=self.decoded_every,
+            patience=self.patience,
+            save_every=self.save_every,
+            workers=self.workers,
+            seed=self.seed,
+            stage=number,
+        )
 
 
 DEMO_SETTINGS = FitSettings(
-    epochs=(6, 1, 3), learning_rate=1e-3, rate=2.0, lambda_bae=0.1, modality_dropout=0.2
+    epochs=(6, 1, 3),
+    learning_rate=1e-3,
+    rate=2.0,
+    lambda_bae=0.1,
+    modality_dropout=0.2,
+    run_length=5,
 )
 """A small model on simulated people in under two minutes on two cores."""
 
 
-def order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
-    """(count,) the order of samples, a pure function of its arguments."""
-    return np.random.default_rng((seed, epoch)).permutation(count)
+@dataclass(frozen=True, eq=False)
+class Trainer:
+    """Trains stages on the same rows: where, how, and in which folder to go on after a stop.
+
+    Attributes:
+        folder: each stage keeps its run in a folder of its own below; None keeps nothing.
+        frozen: encoders that are to learn nothing, "face" where the rows hold its features.
+        force: go on in a folder whose question has changed.
+        on_stage: told a stage's name and its share done.
+    """
+
+    rows: TrainingRows
+    settings: FitSettings
+    fabric: Fabric
+    folder: Path | None = None
+    frozen: tuple[str, ...] = ()
+    force: bool = False
+    on_stage: Progress = lambda _stage, _share: None
+    losses: dict[str, list[float]] = field(default_factory=dict)
+    skipped: dict[str, list[str]] = field(default_factory=dict)
+
+    def part(self, config: BMMNConfig, modalities: tuple[Modality, ...], start: BMMN) -> BMMN:
+        """Stage 1: a BMMN of some modalities alone, its encoders begun from ``start``."""
+        network = fresh(replace(config, variant="bmmn", modalities=modalities), self.settings.seed)
+        network.load_encoders(start)
+        name, number = " and ".join(modalities), 1 if "face" in modalities else 2
+        self._train(f"stage 1, {name}", network, "targets", self._stage(number, 0))
+        return network
+
+    def autoencoders(self, config: BMMNConfig, start: BMMN) -> BMMN:
+        """Stage 2: the auto-encoders alone, begun from ``start``."""
+        network = fresh(replace(config, variant="bmmn_bae_1", modalities=config.body),
+                        self.settings.seed)  # fmt: skip
+        network.load_encoders(start)
+        self._train("stage 2, auto-encoders", network, "reconstruction", self._stage(3, 1))
+        return network
+
+    def joint(self, network: BMMN, *, lambda_bae: float) -> float:
+        """Stage 3: everything together. Returns the lowest validation loss of the targets."""
+        settings = replace(self._stage(4, 2), modality_dropout=self.settings.modality_dropout)
+        weights = {"targets": self.settings.lambda_bmmn, "reconstruction": lambda_bae}
+        kind: Kind = "joint" if network.config.uses_autoencoder else "targets"
+        return self._train("stage 3, joint", network, kind, settings, weights)
+
+    def _stage(self, number: int, which: int) -> StageSettings:
+        return self.settings.stage(number, self.settings.epochs[which])
+
+    def _train(
+        self,
+        name: str,
+        network: BMMN,
+        kind: Kind,
+        settings: StageSettings,
+        weights: Mapping[str, float] | None = None,
+    ) -> float:
+        objective = Objective(network, kind, weights, frozen=self.frozen)
+        with ExitStack() as stack:
+            folder: RunFolder | None = None
+            if self.folder is not None:
+                path = self.folder / _folder_name(name, network.config, weights)
+                question = self._question(network, kind, settings, weights)
+                folder = self._run_folder(stack, path, question)
+            stage = Stage(
+                objective,
+                self.rows,
+                settings,
+                fabric=self.fabric,
+                folder=folder,
+                progress=lambda share: self.on_stage(name, share),
+            )
+            position = stage.train()
+        network.eval()
+        self.losses[name] = list(position.losses)
+        if position.skipped:
+            self.skipped[name] = list(position.skipped)
+        return position.best
+
+    def _run_folder(self, stack: ExitStack, path: Path, question: dict[str, Any]) -> RunFolder:
+        """Held by the first of several processes; the others only read its state."""
+        folder = RunFolder(path)
+        if self.fabric.is_global_zero:
+            folder = stack.enter_context(held(path, question, force=self.force))
+        self.fabric.barrier()
+        return folder
+
+    def _question(
+        self,
+        network: BMMN,
+        kind: Kind,
+        settings: StageSettings,
+        weights: Mapping[str, float] | None,
+    ) -> dict[str, Any]:
+        return {
+            "kind": kind,
+            "network": asdict(network.config),
+            "settings": asdict(replace(settings, workers=0)),
+            "weights": dict(weights or {}),
+            "frozen": self.frozen,
+            "start": weights_fingerprint(network),
+            "data": data_fingerprint(self.rows),
+        }
 
 
 def fit(
-    windows: LabelledWindows,
+    rows: TrainingRows,
     config: BMMNConfig,
     settings: FitSettings,
     *,
     pretrained: Path | None = None,
+    folder: Path | None = None,
     progress: Progress = lambda _stage, _share: None,
 ) -> tuple[BMMN, dict[str, list[float]]]:
-    """Train a network on labelled windows.
+    """Train a network in three stages on one processor or GPU.
 
     Args:
         pretrained: torchvision's ImageNet weights for a ResNet-50; None starts from nothing.
+        folder: keeps the run, so that the same call goes on after a stop; None keeps nothing.
 
     Returns:
         The network in evaluation mode, and each stage's mean loss per epoch.
-    """
-    torch.manual_seed(settings.seed)
-    model = BMMN(config)
-    run = _Run(windows, settings, progress, epochs=_epoch_count(config, settings))
-    for modalities in _single_modalities(config):
-        part = BMMN(replace(config, variant="bmmn", modalities=modalities))
-        if part.face is not None and pretrained is not None:
-            load_imagenet_weights(part.face, pretrained)
-        run.train(f"stage 1, {' and '.join(modalities)}", part, settings.epochs[0], _supervised)
-        model.load_encoders(part)
-    if config.uses_autoencoder:
-        run.train("stage 2, auto-encoders", model, settings.epochs[1], _reconstructing)
-    run.train("stage 3, joint", model, settings.epochs[2], run.joint)
-    return model.eval(), run.losses
-
-
-def fit_sessions(
-    folders: Sequence[Path],
-    out: Path,
-    *,
-    config: BMMNConfig,
-    settings: FitSettings,
-    imagenet: str | None = None,
-    progress: Progress = lambda _stage, _share: None,
-) -> str:
-    """Train on labelled session folders and save a checkpoint folder.
-
-    Args:
-        imagenet: where a ResNet-50 starts from: a path, "download", or "none".
-
-    Returns:
-        The checkpoint's id.
 
     Raises:
-        SessionError: a session that cannot be used, or none at all.
-        ModelError: E_CONFIG where simulated people and people are mixed, E_WEIGHTS where a
-            ResNet-50 lacks its weights and "none" was not said.
+        ModelError: E_RUN_LOCKED, E_RUN_CHANGED, E_TRAINING_DIVERGED.
     """
-    pretrained = _pretrained(config, imagenet)
-    prepare_folder(out)
-    if not folders:
-        raise SessionError(
-            "E_SESSION",
-            "There is no session to learn from.",
-            "Name a folder that holds session folders, each with a session.toml.",
-        )
-    sessions = [open_session(folder) for folder in folders]
-    population = _population(sessions)
-    preprocessing = Preprocessing()
-    with TemporaryDirectory(prefix="affectscope-fit-") as faces:
-        collected = []
-        for index, session in enumerate(sessions):
-            progress("reading sessions", 0.5 * index / len(sessions))
-            collected.append(
-                collect_recording(
-                    session,
-                    Path(faces),
-                    preprocessing=preprocessing,
-                    rate=settings.rate,
-                    face_model=face_model,
-                )
-            )
-        windows = LabelledWindows(collected, preprocessing)
-        model, losses = fit(
-            windows,
-            config,
-            settings,
-            pretrained=pretrained,
-            progress=lambda stage, share: progress(stage, 0.5 + 0.5 * share),
-        )
-    checkpoint = Checkpoint(
-        config=config,
-        preprocessing=preprocessing,
-        population=population,
-        training_subjects=windows.subjects,
-        data_hashes={
-            f"{session.recording.subject_id}/{name}": digest
-            for session in sessions
-            for name, digest in session.input_hashes.items()
-        },
-        training={"settings": asdict(settings), "losses": losses},
-    )
-    return save_checkpoint(out, model, checkpoint)
+    model = fresh(config, settings.seed)
+    if model.face is not None and pretrained is not None:
+        load_imagenet_weights(model.face, pretrained)
+    trainer = Trainer(rows, settings, make_fabric(), folder)
+    stages = _stage_names(config)
+
+    def on_stage(name: str, share: float) -> None:
+        progress(name, (stages.index(name) + share) / len(stages))
+
+    trainer = replace(trainer, on_stage=on_stage)
+    for modalities in single_modalities(config):
+        model.load_encoders(trainer.part(config, modalities, model))
+    if config.uses_autoencoder:
+        model.load_encoders(trainer.autoencoders(config, model))
+    trainer.joint(model, lambda_bae=settings.lambda_bae)
+    return model.eval(), trainer.losses
 
 
-def _pretrained(config: BMMNConfig, imagenet: str | None) -> Path | None:
-    if config.face_encoder != "resnet50" or "face" not in config.modalities or imagenet == "none":
-        return None
-    if imagenet is None:
-        raise ModelError(
-            "E_WEIGHTS",
-            "A ResNet-50 starts from ImageNet weights, and none were given.",
-            "Give --imagenet FILE or --imagenet download, or say --imagenet none to train it from "
-            "nothing, which needs far more data.",
-        )
-    return fetch_imagenet_weights() if imagenet == "download" else Path(imagenet)
+def fresh(config: BMMNConfig, seed: int) -> BMMN:
+    """A network whose first weights are a function of its configuration and the seed."""
+    return BMMN(config, torch.Generator().manual_seed(seed))
 
 
-def _population(sessions: Sequence[Session]) -> Population:
-    kinds = {session.recording.simulated for session in sessions}
-    if len(kinds) > 1:
-        raise ModelError(
-            "E_CONFIG",
-            "Sessions of people and of simulated people are mixed.",
-            "Train on one kind, so that the checkpoint can say whom it stands for.",
-        )
-    return "simulated people" if kinds.pop() else "people"
-
-
-def _single_modalities(config: BMMNConfig) -> list[tuple[Modality, ...]]:
+def single_modalities(config: BMMNConfig) -> list[tuple[Modality, ...]]:
     """Stage 1's parts: the face, then the body; whatever of them is configured."""
     face: tuple[Modality, ...] = ("face",) if "face" in config.modalities else ()
     return [part for part in (face, config.body) if part]
 
 
-def _epoch_count(config: BMMNConfig, settings: FitSettings) -> int:
-    single, autoencoders, joint = settings.epochs
-    return (
-        len(_single_modalities(config)) * single
-        + (autoencoders if config.uses_autoencoder else 0)
-        + joint
-    )
+def weights_fingerprint(network: BMMN) -> str:
+    """sha256 over a network's weights."""
+    digest = hashlib.sha256()
+    for name, tensor in network.state_dict().items():
+        digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
-@dataclass(frozen=True, eq=False)
-class _Batch:
-    """Tensors of M samples, see ``LabelledWindows.batch``."""
-
-    inputs: dict[Modality, Tensor]
-    present: dict[Modality, Tensor]
-    targets: Tensor
-
-
-Step = Callable[[BMMN, _Batch], Tensor]
-"""A batch's loss."""
-
-
-def _supervised(model: BMMN, batch: _Batch) -> Tensor:
-    used = model.config.modalities
-    seen = torch.stack([batch.present[name] for name in used]).any(dim=0)
-    estimate = model.estimate(batch.inputs, batch.present)
-    columns = [TARGETS.index(name) for name in model.config.targets]
-    return target_loss(estimate[seen], batch.targets[seen][:, columns])
+def data_fingerprint(rows: TrainingRows) -> str:
+    """sha256 over what the rows hold: the trials' keys, their targets and features, the split."""
+    digest = hashlib.sha256()
+    for trial in rows.windows.trials:
+        digest.update(f"{trial.subject_id}\0{trial.trial_id}\0{trial.key}\0".encode())
+    digest.update(rows.windows.targets.tobytes())
+    digest.update(rows.windows.features_id.encode())
+    digest.update(" ".join(rows.windows.modalities).encode())
+    inputs_from = rows.windows.inputs_from
+    for part in (rows.train, rows.validation, *([] if inputs_from is None else [inputs_from])):
+        digest.update(np.asarray(part, dtype="<i8").tobytes() + b"\0")
+    return digest.hexdigest()
 
 
-def _reconstructing(model: BMMN, batch: _Batch) -> Tensor:
-    rebuilt = model.reconstruct(batch.inputs, batch.present)
-    losses = [
-        reconstruction_loss(signal, batch.inputs[name], batch.present[name])
-        for name, signal in rebuilt.items()
-    ]
-    return torch.stack(losses).sum()
+def _folder_name(name: str, config: BMMNConfig, weights: Mapping[str, float] | None) -> str:
+    if not name.startswith("stage 3"):
+        return name.replace(",", "").replace(" ", "-")
+    what = config.variant if len(config.modalities) > 1 else config.modalities[0]
+    value = (weights or {}).get("reconstruction", 0.0)
+    return f"stage-3-{what}" + (f"-lambda-{value:g}" if config.uses_autoencoder else "")
 
 
-class _Run:
-    """The loop's state: samples, epochs done, losses so far."""
-
-    def __init__(
-        self, windows: LabelledWindows, settings: FitSettings, progress: Progress, *, epochs: int
-    ) -> None:
-        self.windows = windows
-        self.settings = settings
-        self.progress = progress
-        self.epochs = epochs
-        self.done = 0
-        self.losses: dict[str, list[float]] = {}
-        self.generator = torch.Generator().manual_seed(settings.seed)
-
-    def train(self, stage: str, model: BMMN, epochs: int, step: Step) -> None:
-        """Some epochs of one stage."""
-        model.train()
-        optimiser = torch.optim.Adam(model.parameters(), lr=self.settings.learning_rate)
-        for _ in range(epochs):
-            losses = []
-            for share, batch in self.batches():
-                self.progress(stage, (self.done + share) / self.epochs)
-                optimiser.zero_grad(set_to_none=True)
-                loss = step(model, batch)
-                loss.backward()  # type: ignore[no-untyped-call]
-                optimiser.step()
-                losses.append(float(loss.detach()))
-            self.done += 1
-            self.losses.setdefault(stage, []).append(float(np.mean(losses)))
-            log.info("%s: loss %.4f", stage, self.losses[stage][-1])
-
-    def batches(self) -> Iterator[tuple[float, _Batch]]:
-        """One epoch: the share done, and the batch."""
-        count, size = len(self.windows), self.settings.batch_size
-        indices = order(self.settings.seed, self.done, count)
-        for start in range(0, count, size):
-            inputs, present, targets = self.windows.batch(indices[start : start + size])
-            yield (
-                start / count,
-                _Batch(
-                    inputs={name: torch.from_numpy(value) for name, value in inputs.items()},
-                    present={name: torch.from_numpy(value) for name, value in present.items()},
-                    targets=torch.from_numpy(targets),
-                ),
-            )
-
-    def joint(self, model: BMMN, batch: _Batch) -> Tensor:
-        """Stage 3: both losses, some modalities hidden from the estimate."""
-        settings = self.settings
-        hidden = replace(batch, present=self.dropped(batch.present, model.config.modalities))
-        loss = settings.lambda_bmmn * _supervised(model, hidden)
-        if model.config.uses_autoencoder:
-            loss = loss + settings.lambda_bae * _reconstructing(model, batch)
-        return loss
-
-    def dropped(
-        self, present: Mapping[Modality, Tensor], modalities: Sequence[Modality]
-    ) -> dict[Modality, Tensor]:
-        """``present`` with modalities hidden at random; a row that would lose all keeps all."""
-        there = torch.stack([present[name] for name in modalities])
-        chance = torch.rand(there.shape, generator=self.generator)
-        kept = there & (chance >= self.settings.modality_dropout)
-        kept = torch.where(kept.any(dim=0), kept, there)
-        return dict(zip(modalities, kept, strict=True))
+def _stage_names(config: BMMNConfig) -> Sequence[str]:
+    names = [f"stage 1, {' and '.join(part)}" for part in single_modalities(config)]
+    if config.uses_autoencoder:
+        names.append("stage 2, auto-encoders")
+    return [*names, "stage 3, joint"]

@@ -1,0 +1,188 @@
+"""From what a user asks on the command line to an experiment, and to what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from affectscope.errors import ModelError
+from affectscope.models.bmmn import BMMNConfig
+from affectscope.models.checkpoint import load_checkpoint
+from affectscope.models.imagenet_weights import load_imagenet_weights
+from affectscope.recipes.experiment_report import ExperimentReport
+from affectscope.recipes.fg2020 import MAIN_METRIC, Experiment, reproduce_table
+from affectscope.recipes.fg2020_pictures import (
+    reproduce_figure1,
+    reproduce_figure4,
+    reproduce_figure5,
+)
+from affectscope.recipes.fg2020_systems import Faces, GivenEncoder, NetworkSettings
+from affectscope.training.devices import Accelerator, DeviceSettings
+from affectscope.training.fit import FitSettings, fresh
+from affectscope.training.fit_sessions import imagenet_file
+
+PATIENCE = 3
+RUN_LENGTH = 5
+"""Neighbouring rows that stay together: 115 rows come from 23 trials."""
+DECODED_EVERY = 5
+"""One window of each run is reconstructed: its neighbours hold nearly the same samples."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options of ``affectscope reproduce``, as they were given."""
+
+    what: str
+    data: Path
+    out: Path
+    protocol: Literal["A", "B", "C", "D"]
+    rate: float
+    folds: int | None
+    seeds: int
+    limit: int | None
+    epochs: int
+    learning_rate: float
+    lambdas: str
+    face_encoder: Literal["small", "resnet50"]
+    faces: Faces
+    face_weights: Path | None
+    imagenet: str | None
+    sessions: Path | None
+    processes: int | None
+    accelerator: Accelerator
+    force: bool
+
+
+def carry_out(asked: Asked, progress: Callable[[float, str], None]) -> list[str]:
+    """Run it; returns the lines that sum it up.
+
+    Raises:
+        AffectScopeError: whatever was wrong.
+    """
+    if asked.what == "fg2020.figure1":
+        return [f"Figure 1: {reproduce_figure1(asked.data, asked.out)[0]}"]
+    given = given_encoder(asked)
+    experiment = resolved(asked)
+    if asked.what == "fg2020.figure4":
+        files, table = reproduce_figure4(experiment, asked.out, progress=progress)
+        return [table, f"Figure 4: {files[0]}"]
+    if asked.what == "fg2020.figure5":
+        files, table = reproduce_figure5(
+            experiment, asked.out, sessions=asked.sessions, given=given, progress=progress
+        )
+        return [table, f"Figure 5: {files[0]}"]
+    name: Literal["table3", "table4"] = "table3" if asked.what.endswith("3") else "table4"
+    report = reproduce_table(name, experiment, asked.out, given=given, progress=progress)
+    return [*summary_lines(report), f"Table: {asked.out / f'{name}.html'}"]
+
+
+def resolved(asked: Asked) -> Experiment:
+    """The experiment with every choice made.
+
+    Raises:
+        ModelError: E_CONFIG for weights that are no numbers.
+    """
+    return Experiment(
+        data=asked.data,
+        work=asked.out / "work",
+        networks=NetworkSettings(
+            network=_network(asked),
+            fit=FitSettings(
+                epochs=(asked.epochs,) * 3,
+                learning_rate=asked.learning_rate,
+                rate=asked.rate,
+                run_length=RUN_LENGTH,
+                decoded_every=DECODED_EVERY,
+                patience=PATIENCE,
+            ),
+            faces="frozen" if _is_frozen(asked) else asked.faces,
+            lambdas=_lambdas(asked.lambdas),
+        ),
+        protocol=asked.protocol,
+        rate=asked.rate,
+        folds=asked.folds,
+        seeds=asked.seeds,
+        limit=asked.limit,
+        processes=asked.processes,
+        devices=DeviceSettings(accelerator=asked.accelerator),
+        force=asked.force,
+    )
+
+
+def given_encoder(asked: Asked) -> GivenEncoder | None:
+    """The frozen face encoder; None where each fold trains its own.
+
+    Raises:
+        ModelError: E_WEIGHTS where there are none, E_CONFIG where they are of another encoder,
+            E_CHECKPOINT.
+    """
+    if not _is_frozen(asked):
+        return None
+    if asked.face_weights is not None:
+        network, checkpoint, _ = load_checkpoint(asked.face_weights)
+        if network.face is None or network.config.face_encoder != asked.face_encoder:
+            raise ModelError(
+                "E_CONFIG",
+                f"The checkpoint's face encoder is not '{asked.face_encoder}'.",
+                "Choose --face-encoder as the checkpoint has it.",
+            )
+        return GivenEncoder(network.face.eval(), frozenset(checkpoint.training_subjects))
+    config = _network(asked)
+    if config.face_encoder == "small":
+        raise ModelError(
+            "E_WEIGHTS",
+            "A frozen small face encoder has weights from somewhere, and none were given.",
+            "Give --face-weights CHECKPOINT, or choose --faces fold.",
+        )
+    path = imagenet_file(config, asked.imagenet)
+    face = fresh(config, 0).face
+    assert face is not None
+    if path is not None:
+        load_imagenet_weights(face, path)
+    return GivenEncoder(face.eval())
+
+
+def _network(asked: Asked) -> BMMNConfig:
+    return BMMNConfig(face_encoder=asked.face_encoder)
+
+
+def _is_frozen(asked: Asked) -> bool:
+    """A ResNet-50 is too large to be learnt from a corpus: it is frozen unless fine-tuned."""
+    wants = asked.faces == "frozen" or asked.face_weights is not None
+    return wants or (asked.face_encoder == "resnet50" and asked.faces == "fold")
+
+
+def _lambdas(text: str) -> tuple[float, ...]:
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        values = ()
+    if not values or not all(0 <= value < 1e6 for value in values):
+        raise ModelError(
+            "E_CONFIG",
+            f"--lambdas cannot be '{text}'.",
+            "Give one or more numbers from 0 on, with commas between them, such as 0.1,1,10.",
+        )
+    return values
+
+
+def summary_lines(report: ExperimentReport) -> list[str]:
+    """Macro F1 of valence, arousal and liking per trial, of every system."""
+    who = "SIMULATED people" if report.simulated else "people"
+    lines = [
+        f"{report.table}, {report.trials} trials of {report.subjects} {who}; macro F1 per trial "
+        "with 95 % intervals:"
+    ]
+    found = report.summary
+    found = found[(found["metric"] == MAIN_METRIC) & (found["level"] == "trial")]
+    for name in (*report.models, *report.baselines, *report.oracles):
+        cells = []
+        for target in ("valence", "arousal", "liking"):
+            row = found[(found["model"] == name) & (found["target"] == target)]
+            if len(row):
+                one = row.iloc[0]
+                cells.append(f"{target} {one['value']:.2f} [{one['low']:.2f}, {one['high']:.2f}]")
+        lines.append(f"  {name}: {', '.join(cells)}")
+    return lines

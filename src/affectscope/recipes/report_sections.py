@@ -1,0 +1,418 @@
+"""What an experiment's report says, section by section."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+from affectscope.evaluation.metrics import LOWER_IS_BETTER
+from affectscope.recipes.experiment_report import ExperimentReport, Ranks
+from affectscope.recipes.paper_numbers import DOI, LEFT_OPEN, METRIC
+from affectscope.recipes.report_blocks import (
+    NOTHING,
+    Cell,
+    Mark,
+    Row,
+    Section,
+    Table,
+    hundredths,
+    percents,
+    probability,
+    signed,
+)
+from affectscope.records import TARGETS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Level = Literal["frame", "trial"]
+
+METRIC_NAMES = {
+    "macro_f1": "macro F1",
+    "balanced_accuracy": "balanced accuracy",
+    "mcc": "Matthews correlation",
+    "auroc": "area under the ROC curve",
+    "precision_positive": "precision, positive class",
+    "precision_macro": "precision, macro",
+    "precision_weighted": "precision, weighted",
+    "accuracy": "accuracy",
+    "ccc": "concordance (CCC)",
+    "pearson": "Pearson correlation",
+    "mae": "mean absolute error",
+    "rmse": "root mean square error",
+    "ccc_within": "concordance within people",
+}
+MAIN = ("macro_f1", "balanced_accuracy")
+PRECISIONS = ("precision_positive", "precision_macro", "precision_weighted", "accuracy")
+AS_NUMBERS = ("ccc", "pearson", "mae", "rmse", "ccc_within")
+OTHERS = ("auroc", "mcc")
+
+
+def sections(report: ExperimentReport) -> list[Section]:
+    """All that the page says, in its order; sections without content are left out."""
+    numbers = _Numbers(report.summary)
+    found = [
+        _main(report, numbers),
+        *_precisions(report, numbers),
+        _compared(report),
+        _comparisons(report),
+        _other_metrics(report, numbers),
+        _calibration(report),
+        _left_open(report),
+        _left_out(report),
+        _notices(report),
+        _configuration(report),
+    ]
+    return [s for s in found if s.sentences or s.tables or s.points or s.code]
+
+
+def status_sentences(report: ExperimentReport) -> list[str]:
+    """What must be read before any number."""
+    extent = report.extent
+    who = "simulated people" if report.simulated else "people"
+    ran = (
+        f"{report.trials} trials of {report.subjects} {who} ({report.corpus}); "
+        f"{extent.folds} of {extent.all_folds} folds, {extent.seeds} of {extent.all_seeds} seeds."
+    )
+    lines = [f"Protocol: {report.protocol}", ran]
+    if extent.quick:
+        cut = f" {extent.limit[:1].upper()}{extent.limit[1:]}." if extent.limit else ""
+        lines.append(
+            f"A quick look, not the whole protocol.{cut} Do not compare its numbers with others."
+        )
+    return lines
+
+
+class _Numbers:
+    """The summary, asked by (model, target, level, metric)."""
+
+    def __init__(self, summary: pd.DataFrame) -> None:
+        keys = zip(
+            summary["model"], summary["target"], summary["level"], summary["metric"], strict=True
+        )
+        values = zip(summary["value"], summary["low"], summary["high"], strict=True)
+        self._values = {
+            key: (float(value), float(low), float(high))
+            for key, (value, low, high) in zip(keys, values, strict=True)
+        }
+        prevalences = zip(summary["target"], summary["level"], summary["prevalence"], strict=True)
+        self._prevalence = {
+            (target, level): float(share) for target, level, share in prevalences if share == share
+        }
+        there = set(summary["target"])
+        self.targets = tuple(target for target in TARGETS if target in there)
+        self.metrics = set(summary["metric"])
+
+    def known(self, model: str, target: str, level: Level, metric: str) -> bool:
+        """Whether there is such a value."""
+        value = self.value(model, target, level, metric)
+        return value == value
+
+    def value(self, model: str, target: str, level: Level, metric: str) -> float:
+        return self._values.get((model, target, level, metric), (math.nan,) * 3)[0]
+
+    def low(self, model: str, target: str, level: Level, metric: str) -> float:
+        return self._values.get((model, target, level, metric), (math.nan,) * 3)[1]
+
+    def cell(self, model: str, target: str, level: Level, metric: str, *, percent: bool) -> Cell:
+        """The value, and its interval as detail."""
+        value, low, high = self._values.get((model, target, level, metric), (math.nan,) * 3)
+        write = percents if percent else hundredths
+        detail = "" if low != low or high != high else f"{write(low)} to {write(high)}"
+        return Cell(write(value), detail)
+
+    def prevalence(self, target: str, level: Level) -> float:
+        return self._prevalence.get((target, level), math.nan)
+
+
+# --- the main table
+
+
+def _main(report: ExperimentReport, numbers: _Numbers) -> Section:
+    tables = [_by_target(report, numbers, metric) for metric in MAIN if metric in numbers.metrics]
+    note = (
+        f"Every trial weighs the same. Below each number, its 95 % interval. {report.intervals} "
+        "A marked number: its whole interval lies above every baseline's value (oracles aside). "
+        "Oracles have seen what no system may see, and are a ceiling."
+    )
+    return Section("Against the baselines, per trial", (note,), tuple(tables))
+
+
+def _by_target(report: ExperimentReport, numbers: _Numbers, metric: str) -> Table:
+    """Systems by targets, at trial level, and the mean over the targets."""
+    kinds = (("model", report.models), ("baseline", report.baselines), ("oracle", report.oracles))
+    everybody = [name for _, names in kinds for name in names]
+    targets = [
+        target
+        for target in numbers.targets
+        if any(numbers.known(name, target, "trial", metric) for name in everybody)
+    ]
+    rows = []
+    for kind, names in kinds:
+        for name in names:
+            cells = [
+                replace(
+                    numbers.cell(name, target, "trial", metric, percent=False),
+                    mark="above"
+                    if kind == "model" and _above(report, numbers, name, target, metric)
+                    else "",
+                )
+                for target in targets
+            ]
+            mean = _mean([numbers.value(name, target, "trial", metric) for target in targets])
+            rows.append(Row(name, (*cells, Cell(hundredths(mean))), kind))
+    name = METRIC_NAMES[metric]
+    return Table(f"{name[:1].upper()}{name[1:]}", ("system", *targets, "mean"), tuple(rows))
+
+
+def _above(
+    report: ExperimentReport, numbers: _Numbers, model: str, target: str, metric: str
+) -> bool:
+    """Whether the model's whole interval lies above every baseline's value."""
+    if metric in LOWER_IS_BETTER:
+        return False
+    low = numbers.low(model, target, "trial", metric)
+    values = [
+        numbers.value(name, target, "trial", metric)
+        for name in report.baselines
+        if numbers.known(name, target, "trial", metric)
+    ]
+    return bool(values) and low > max(values)
+
+
+def _mean(values: Sequence[float]) -> float:
+    """NaN where any is missing: a mean over fewer targets is another quantity."""
+    return sum(values) / len(values) if values else math.nan
+
+
+# --- the paper's precision
+
+
+def _precisions(report: ExperimentReport, numbers: _Numbers) -> list[Section]:
+    tables = tuple(_precision(report, numbers, model) for model in report.paper)
+    if not tables or not numbers.metrics.intersection(PRECISIONS):
+        return []
+    note = (
+        f"The paper reports “{METRIC}” and does not define it (doi {DOI}). Here are the four "
+        "numbers that it can be, of frames and of trials, in per cent with 95 % intervals. A "
+        "precision is read beside the prevalence: naming everybody positive reaches it."
+    )
+    if report.simulated:
+        note += " The paper's people were real and these are simulated: agreement means nothing."
+    return [Section("“Precision”, beside the paper's", (note,), tables)]
+
+
+_SHORT = {
+    "precision_positive": "positive",
+    "precision_macro": "macro",
+    "precision_weighted": "weighted",
+    "accuracy": "accuracy",
+}
+
+
+def _precision(report: ExperimentReport, numbers: _Numbers, model: str) -> Table:
+    column = report.paper[model]
+    levels: tuple[Level, ...] = ("frame", "trial")
+    rows = []
+    for target in numbers.targets:
+        cells = [Cell(f"{column.values[target]:.2f}" if target in column.values else NOTHING)]
+        for level in levels:
+            cells.append(Cell(percents(numbers.prevalence(target, level))))
+            cells += [
+                numbers.cell(model, target, level, metric, percent=True) for metric in PRECISIONS
+            ]
+        rows.append(Row(target, tuple(cells)))
+    means = [Cell(f"{column.printed_average:.2f}", f"computed {column.average:.2f}")]
+    for level in levels:
+        means.append(Cell(""))
+        means += [
+            Cell(percents(_mean([numbers.value(model, t, level, m) for t in numbers.targets])))
+            for m in PRECISIONS
+        ]
+    rows.append(Row("average", tuple(means), "total"))
+    header = ("target", "printed", *(("prevalence", *_SHORT.values()) * 2))
+    return Table(
+        f"{model}, beside the paper's “{column.name}”",
+        header,
+        tuple(rows),
+        groups=(("", 1), ("paper", 1), ("frames", 5), ("trials", 5)),
+    )
+
+
+def _compared(report: ExperimentReport) -> Section:
+    if not report.compared:
+        return Section("Compared systems")
+    rows = tuple(
+        Row(
+            system.name,
+            (
+                Cell(", ".join(system.inputs)),
+                *(
+                    Cell(NOTHING if value is None else f"{value:.2f}")
+                    for value in (system.valence, system.arousal)
+                ),
+                Cell(system.note),
+            ),
+        )
+        for system in report.compared
+    )
+    note = (
+        "Per cent, as the paper prints them. They come from other protocols than ours and than "
+        "each other's, so that they do not rank these systems."
+    )
+    header = ("system", "inputs", "valence", "arousal", "note")
+    return Section("Other groups' systems, in the paper", (note,), (Table("", header, rows),))
+
+
+# --- differences
+
+
+def _comparisons(report: ExperimentReport) -> Section:
+    frame = report.comparisons
+    sentences: list[str] = []
+    tables: list[Table] = []
+    for metric in dict.fromkeys(frame["metric"]):
+        for level in dict.fromkeys(frame["level"]):
+            some = frame[(frame["metric"] == metric) & (frame["level"] == level)]
+            if len(some):
+                caption = f"{METRIC_NAMES.get(metric, metric)}, per {level}"
+                tables.append(_differences(some, f"{caption[:1].upper()}{caption[1:]}"))
+    if tables:
+        sentences.append(
+            "First system minus second, on the same people. p is corrected after Holm over all "
+            "comparisons of a family. Where the interval includes 0, the data do not tell the two "
+            "apart; a marked difference leaves it out and has a corrected p below .05."
+        )
+    ranks = tuple(_ranks(rank) for rank in report.ranks)
+    return Section("Differences", tuple(sentences), (*tables, *ranks))
+
+
+def _differences(some: pd.DataFrame, caption: str) -> Table:
+    rows = []
+    for row in some.to_dict("records"):
+        difference, low, high = (float(row[name]) for name in ("difference", "low", "high"))
+        mark: Mark = ""
+        if float(row["p_holm"]) < 0.05 and (low > 0 or high < 0):
+            mark = "above" if low > 0 else "below"
+        cells = (
+            Cell(str(row["model_a"])),
+            Cell(str(row["model_b"])),
+            Cell(signed(difference), mark=mark),
+            Cell(f"{signed(low)} to {signed(high)}" if low == low else NOTHING),
+            Cell(probability(float(row["p"]))),
+            Cell(probability(float(row["p_holm"]))),
+        )
+        rows.append(Row(str(row["target"]), cells))
+    header = ("target", "first", "second", "difference", "95 % interval", "p", "p after Holm")
+    return Table(caption, header, tuple(rows))
+
+
+def _ranks(ranks: Ranks) -> Table:
+    ordered = sorted(ranks.mean_ranks.items(), key=lambda item: item[1])
+    best = ordered[0][1] if ordered else math.nan
+    rows = tuple(
+        Row(name, (Cell(f"{rank:.2f}"), Cell(f"{rank - best:.2f}"))) for name, rank in ordered
+    )
+    note = (
+        f"{ranks.subjects} people. Friedman's test: p {_equals(ranks.p)}. Two systems differ where "
+        f"their mean ranks lie more than {ranks.critical_difference:.2f} apart (Nemenyi)."
+    )
+    return Table(
+        f"Mean ranks: {ranks.measured}", ("system", "mean rank", "behind the first"), rows, note
+    )
+
+
+def _equals(p: float) -> str:
+    text = probability(p)
+    return text if text.startswith("<") else f"= {text}"
+
+
+# --- the rest
+
+
+def _other_metrics(report: ExperimentReport, numbers: _Numbers) -> Section:
+    there = [metric for metric in (*OTHERS, *AS_NUMBERS) if metric in numbers.metrics]
+    if not there:
+        return Section("Other measures")
+    note = "Per trial, with 95 % intervals. Of errors, less is better: there, nothing is marked."
+    tables = tuple(_by_target(report, numbers, metric) for metric in there)
+    return Section("Other measures", (note,), tables, folded=True)
+
+
+def _calibration(report: ExperimentReport) -> Section:
+    frame = report.calibration
+    if frame is None or len(frame) == 0:
+        return Section("Calibration")
+    names = [str(name).replace("_", " ") for name in frame.columns]
+    rows = tuple(
+        Row(_plain(first), tuple(Cell(_plain(value)) for value in rest))
+        for first, *rest in frame.itertuples(index=False, name=None)
+    )
+    return Section("Calibration", (), (Table("", tuple(names), rows),), folded=True)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, float):
+        return NOTHING if value != value else f"{value:.3g}"
+    return str(value)
+
+
+def _left_open(report: ExperimentReport) -> Section:
+    return Section("What the paper left open", points=(*LEFT_OPEN, *report.open_questions))
+
+
+_PARTS = {None: "whole trial", "face": "face", "ecg": "ECG", "eda": "EDA"}
+
+
+def _left_out(report: ExperimentReport) -> Section:
+    if not report.exclusions:
+        return Section("What was left out", ("Nothing.",))
+    rows = tuple(
+        Row(
+            one.subject_id,
+            (
+                Cell(one.trial_id or "all"),
+                Cell(_PARTS[one.modality] if one.trial_id else "whole person"),
+                Cell(one.sentence),
+                Cell(one.code),
+            ),
+        )
+        for one in report.exclusions
+    )
+    count = Counter(one.code for one in report.exclusions)
+    table = Table("", ("person", "trial", "part", "reason", "code"), rows)
+    return Section(
+        "What was left out",
+        (f"{len(rows)} in all: {_counted(count)}.",),
+        (table,),
+        folded=len(rows) > 12,
+    )
+
+
+def _notices(report: ExperimentReport) -> Section:
+    if not report.notices:
+        return Section("Notices")
+    count = Counter(notice.code for notice in report.notices)
+    points = tuple(f"{notice.sentence} ({notice.code})" for notice in report.notices)
+    sentence = f"{len(points)} in all: {_counted(count)}."
+    return Section("Notices", (sentence,), points=points, folded=len(points) > 6)
+
+
+def _counted(count: Counter[str]) -> str:
+    return ", ".join(f"{number} x {code}" for code, number in count.most_common())
+
+
+def _configuration(report: ExperimentReport) -> Section:
+    versions = ", ".join(f"{name} {number}" for name, number in report.versions.items())
+    hours = report.seconds / 3600
+    took = f"{hours:.1f} hours" if hours >= 1 else f"{report.seconds / 60:.1f} minutes"
+    return Section(
+        "Configuration",
+        (f"Versions: {versions}. It took {took}.",),
+        code=json.dumps(report.configuration, indent=2, ensure_ascii=False, default=str),
+        folded=True,
+    )

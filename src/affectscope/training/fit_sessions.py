@@ -1,0 +1,180 @@
+"""Training on labelled session folders, to a checkpoint folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from affectscope.datasets.corpus import Corpus, Exclusion, SubjectTrials
+from affectscope.datasets.prepared import prepare
+from affectscope.datasets.prepared_trial import PreparedSettings, PreparedTrial
+from affectscope.datasets.runs import RunSet
+from affectscope.errors import ModelError, SessionError
+from affectscope.io.files import prepare_folder
+from affectscope.io.session import Session, open_session
+from affectscope.models.bmmn import BMMNConfig
+from affectscope.models.checkpoint import Checkpoint, save_checkpoint
+from affectscope.models.imagenet_weights import fetch_imagenet_weights
+from affectscope.preprocessing.windows import Preprocessing
+from affectscope.records import Population, Recording
+from affectscope.training.fit import FitSettings, Progress, fit
+from affectscope.training.loop import TrainingRows
+
+
+def fit_sessions(
+    folders: Sequence[Path],
+    out: Path,
+    *,
+    config: BMMNConfig,
+    settings: FitSettings,
+    imagenet: str | None = None,
+    progress: Progress = lambda _stage, _share: None,
+) -> str:
+    """Train on labelled session folders and save a checkpoint folder.
+
+    Args:
+        imagenet: where a ResNet-50 starts from: a path, "download", or "none".
+
+    Returns:
+        The checkpoint's id.
+
+    Raises:
+        SessionError: a session that cannot be used, or none at all.
+        ModelError: E_CONFIG where simulated people and people are mixed, E_WEIGHTS where a
+            ResNet-50 lacks its weights and "none" was not said.
+    """
+    pretrained = imagenet_file(config, imagenet)
+    prepare_folder(out)
+    if not folders:
+        raise SessionError(
+            "E_SESSION",
+            "There is no session to learn from.",
+            "Name a folder that holds session folders, each with a session.toml.",
+        )
+    sessions = [open_session(folder) for folder in folders]
+    population = _population(sessions)
+    preprocessing = Preprocessing()
+    with TemporaryDirectory(prefix="affectscope-fit-") as cache:
+        trials = _prepared(
+            sessions,
+            Path(cache),
+            preprocessing=preprocessing,
+            rate=settings.rate,
+            progress=lambda share: progress("reading sessions", 0.5 * share),
+        )
+        windows = RunSet(trials, preprocessing)
+        everything = np.arange(len(windows))
+        model, losses = fit(
+            TrainingRows(windows, everything, everything[:0]),
+            config,
+            settings,
+            pretrained=pretrained,
+            progress=lambda stage, share: progress(stage, 0.5 + 0.5 * share),
+        )
+    checkpoint = Checkpoint(
+        config=config,
+        preprocessing=preprocessing,
+        population=population,
+        training_subjects=windows.subjects,
+        data_hashes={
+            f"{session.recording.subject_id}/{name}": digest
+            for session in sessions
+            for name, digest in session.input_hashes.items()
+        },
+        training={"settings": asdict(settings), "losses": losses},
+    )
+    return save_checkpoint(out, model, checkpoint)
+
+
+def imagenet_file(config: BMMNConfig, imagenet: str | None) -> Path | None:
+    """Where a ResNet-50's first weights lie; None where the network needs none.
+
+    Raises:
+        ModelError: E_WEIGHTS where they are needed and neither given nor waived.
+    """
+    if config.face_encoder != "resnet50" or "face" not in config.modalities or imagenet == "none":
+        return None
+    if imagenet is None:
+        raise ModelError(
+            "E_WEIGHTS",
+            "A ResNet-50 starts from ImageNet weights, and none were given.",
+            "Give --imagenet FILE or --imagenet download, or say --imagenet none to train it from "
+            "nothing, which needs far more data.",
+        )
+    return fetch_imagenet_weights() if imagenet == "download" else Path(imagenet)
+
+
+def _population(sessions: Sequence[Session]) -> Population:
+    kinds = {session.recording.simulated for session in sessions}
+    if len(kinds) > 1:
+        raise ModelError(
+            "E_CONFIG",
+            "Sessions of people and of simulated people are mixed.",
+            "Train on one kind, so that the checkpoint can say whom it stands for.",
+        )
+    return "simulated people" if kinds.pop() else "people"
+
+
+def _prepared(
+    sessions: Sequence[Session],
+    cache: Path,
+    *,
+    preprocessing: Preprocessing,
+    rate: float,
+    progress: Callable[[float], None],
+) -> list[PreparedTrial]:
+    """Every session's rows; those that follow another face in their video are prepared apart."""
+    for session in sessions:
+        if session.recording.labels is None:
+            raise _not_learnt(session.recording, "it has no labels.", "Name a table of the known "
+                              "affect under [labels] in its session.toml.")  # fmt: skip
+    trials: list[PreparedTrial] = []
+    for rule in dict.fromkeys(session.person for session in sessions):
+        own = [session for session in sessions if session.person == rule]
+        done = len(trials) / len(sessions)
+
+        def report(share: float, _text: str, done: float = done, own: int = len(own)) -> None:
+            progress(done + share * own / len(sessions))
+
+        settings = PreparedSettings(preprocessing, rate, faces=True, person=rule)
+        prepared = prepare(_corpus(own), cache, settings, progress=report)
+        for exclusion in prepared.exclusions:
+            if exclusion.code.startswith("E_"):  # never learn from less than was asked for
+                raise _not_learnt(exclusion, exclusion.sentence, "Mend it, or take it away.")
+        trials += prepared.trials
+    return trials
+
+
+def _corpus(sessions: Sequence[Session]) -> Corpus:
+    """Session folders as a corpus; a trial is a session."""
+
+    def own(subject_id: str) -> list[Session]:
+        return [each for each in sessions if each.recording.subject_id == subject_id]
+
+    def files(subject_id: str) -> tuple[Path, ...]:
+        found = (path for each in own(subject_id) for path in sorted(each.folder.iterdir()))
+        return tuple(path for path in found if path.is_file())
+
+    def read(subject_id: str) -> SubjectTrials:
+        return SubjectTrials(subject_id, tuple(each.recording for each in own(subject_id)))
+
+    return Corpus(
+        name="sessions",
+        folder=sessions[0].folder.parent,
+        simulated=sessions[0].recording.simulated,
+        subjects=tuple(dict.fromkeys(each.recording.subject_id for each in sessions)),
+        read_subject=read,
+        files=files,
+    )
+
+
+def _not_learnt(of: Recording | Exclusion, reason: str, remedy: str) -> SessionError:
+    return SessionError(
+        "E_SESSION",
+        f"Session {of.trial_id} of {of.subject_id} cannot be learnt from: {reason}",
+        remedy,
+    )
