@@ -18,8 +18,8 @@ from types import TracebackType
 from affectscope.datasets.prepared_trial import TrialTask, make_trial
 from affectscope.errors import require
 
-ROWS_THAT_PAY = 1000
-"""Rows with a video in one person's trials from which on workers are started."""
+ROWS_THAT_PAY = 300
+"""Rows with a video in one person's trials from which on workers are started; others follow."""
 MOST_WORKERS = 16
 
 FaceModel = tuple[bytes, bytes]
@@ -56,7 +56,8 @@ class TrialWorkers:
         videos = [task for task in tasks if task.recording.video is not None]
         model = self._model() if videos else None
         count = min(len(tasks), os.cpu_count() or 1, MOST_WORKERS)
-        if count > 1 and sum(task.rows for task in videos) >= ROWS_THAT_PAY:
+        pays = self._pool is not None or sum(task.rows for task in videos) >= ROWS_THAT_PAY
+        if count > 1 and pays:
             self._make_together(tasks, model, progress)
         else:
             _make_in_turn(tasks, model, progress)

@@ -19,7 +19,7 @@ from affectscope.records import TARGETS, Notice
 NASTY = '<script>alert(1)</script>"><img src=x onerror=alert(2)>{{ 7*7 }} | a `b` [c](javascript:d)'
 MODELS = ("BMMN", "BMMN-BAE-2")
 BASELINES = ("majority", "duration only")
-ORACLES = ("personal mean",)
+ORACLES = ("personal mean (oracle)",)
 METRICS = (
     "macro_f1", "balanced_accuracy", "precision_positive", "precision_macro",
     "precision_weighted", "accuracy", "mae",
