@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,6 @@ def test_a_refusal_reaches_the_caller(tmp_path: Path) -> None:
 
 
 def test_an_error_keeps_its_code_on_the_way_between_processes() -> None:
-    import copy
-
     error = copy.copy(ModelError("E_CONFIG", "This cannot be.", "Choose that."))
     assert (error.code, error.sentence, error.remedy) == (
         "E_CONFIG",

@@ -34,7 +34,7 @@ from affectscope.datasets.synthetic import (
     write_session,
 )
 from affectscope.datasets.window_dataset import StreamSettings, WindowStream, analyse_body
-from affectscope.errors import InputError, OutputError, SessionError
+from affectscope.errors import InputError, SessionError
 from affectscope.io.model_files import face_model
 from affectscope.io.session import open_session
 from affectscope.models.face_encoder import SmallFaceEncoder
@@ -426,20 +426,6 @@ def test_workers_make_what_one_process_makes(
     for task in tasks:
         for path in (person_folder(tmp_path, "s1") / task.folder.name).iterdir():
             assert (task.folder / path.name).read_bytes() == path.read_bytes()
-
-
-def test_an_error_comes_back_from_a_worker_in_parts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    task = TrialTask(signals_of("s1", 1), SIGNALS_ONLY, tmp_path / "entry")
-
-    def full(*_arguments: object) -> None:
-        raise OutputError("E_OUTPUT", "The disk is full.", "Make room.")
-
-    monkeypatch.setattr(trial_workers, "make_trial", full)
-    assert trial_workers._made(task, None) == (
-        OutputError, "E_OUTPUT", "The disk is full.", "Make room.",
-    )  # fmt: skip
 
 
 def test_without_the_face_program_nothing_is_kept(
