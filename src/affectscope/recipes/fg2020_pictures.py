@@ -146,8 +146,7 @@ def _panels(
         if not len(usable):
             continue
         original, rebuilt, latent = _rebuilt(network, windows, usable, name)
-        each = [prdn(x, y) for x, y in zip(original, rebuilt, strict=True)]
-        typical = int(np.argsort(each)[len(each) // 2])
+        typical = int(np.argsort(original.std(axis=1))[len(original) // 2])  # the same for both
         config = network.config.autoencoder
         panels.append(
             ReconstructionPanel(
