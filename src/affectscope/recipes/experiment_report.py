@@ -69,6 +69,7 @@ class ExperimentReport:
             cent; ``level`` is "frame" or "trial".
         comparisons: of ``evaluation.summary.compare``, columns ``COMPARISON_COLUMNS``: paired
             differences a - b.
+        permutations: columns of ``evaluation.summary.permutation_table``.
         calibration: any columns, shown as they are.
         paper: one of our models -> the paper's column beside it.
         compared: other groups' numbers as the paper prints them.
@@ -95,6 +96,7 @@ class ExperimentReport:
     versions: Mapping[str, str]
     seconds: float
     ranks: tuple[Ranks, ...] = ()
+    permutations: pd.DataFrame | None = None
     calibration: pd.DataFrame | None = None
     exclusions: tuple[Exclusion, ...] = ()
     notices: tuple[Notice, ...] = ()

@@ -297,6 +297,7 @@ def _report(
     models = opened.models(table)
     baselines = (*(name for name, system in TRIVIAL.items() if not system.oracle), *CONTROLS)
     oracles = tuple(name for name, system in TRIVIAL.items() if system.oracle)
+    own = frame[frame["model"].isin(models)]
     references = [models[0], "majority", "duration only"]
     comparisons = [
         tables_of.compare(
@@ -332,7 +333,13 @@ def _report(
                 ranked.people,
             ),
         ),
-        calibration=tables_of.calibration_table(frame[frame["model"].isin(models)]),
+        permutations=pd.concat(
+            [
+                tables_of.permutation_table(own, MAIN_METRIC, within=within)
+                for within in ("participant", "clip")
+            ]
+        ),
+        calibration=tables_of.calibration_table(own),
         exclusions=prepared.exclusions,
         notices=prepared.notices,
         paper={name: PAPER[name] for name in models},

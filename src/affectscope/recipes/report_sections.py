@@ -61,6 +61,7 @@ def sections(report: ExperimentReport) -> list[Section]:
         _compared(report),
         _comparisons(report),
         _other_metrics(report, numbers),
+        _permutations(report),
         _calibration(report),
         _left_open(report),
         _left_out(report),
@@ -341,6 +342,31 @@ def _other_metrics(report: ExperimentReport, numbers: _Numbers) -> Section:
     note = "Per trial, with 95 % intervals. Of errors, less is better: there, nothing is marked."
     tables = tuple(_by_target(report, numbers, metric) for metric in there)
     return Section("Other measures", (note,), tables, folded=True)
+
+
+def _permutations(report: ExperimentReport) -> Section:
+    """How often permuted labels do as well; rows are models, columns targets."""
+    frame = report.permutations
+    if frame is None or frame.empty:
+        return Section("Against permuted labels")
+    note = (
+        "Share of permutations whose labels the system fits as well as the real ones, macro F1 per "
+        "trial. Within people: does it tell one person's trials apart? Within clips: does it tell "
+        "people apart who saw the same? Not corrected for the number of tests."
+    )
+    tables = []
+    for within, caption in (("participant", "Within people"), ("clip", "Within clips")):
+        some = frame[frame["within"] == within].set_index(["model", "target"])["p"]
+        targets = [target for target in TARGETS if target in set(frame["target"])]
+        rows = [
+            Row(
+                name,
+                tuple(Cell(probability(float(some.get((name, t), math.nan)))) for t in targets),
+            )
+            for name in report.models
+        ]
+        tables.append(Table(caption, ("system", *targets), tuple(rows)))
+    return Section("Against permuted labels", (note,), tuple(tables))
 
 
 def _calibration(report: ExperimentReport) -> Section:

@@ -295,3 +295,18 @@ def test_missing_numbers_are_dashes_not_nan() -> None:
     made = Page(html(report(summary=holes)))
     assert made.tables[0][3][1:] == ["–"] * 11
     assert "nan" not in " ".join(c for t in made.tables for r in t for c in r).lower().split()
+
+
+def test_permutations_stand_by_model_and_target_for_people_and_for_clips() -> None:
+    rows = [
+        (model, target, "macro_f1", within, 0.5, 0.01 * (1 + place) + (within == "clip") * 0.5)
+        for within in ("participant", "clip")
+        for model in MODELS
+        for place, target in enumerate(TARGETS)
+    ]
+    frame = pd.DataFrame(rows, columns=["model", "target", "metric", "within", "value", "p"])
+    tables = Page(html(report(permutations=frame))).tables
+    found = [table for table in tables if len(table[0]) == 11 and table[1][1] in (".010", ".510")]
+    assert [table[1][1] for table in found] == [".010", ".510"]
+    assert [row[0] for row in found[0][1:]] == list(MODELS)
+    assert found[0][1][2] == ".020"
