@@ -79,7 +79,7 @@ def trained(trials: list[PreparedTrial], unpooling: Unpooling, epochs: int) -> B
     stage = Stage(
         Objective(network, "reconstruction"),
         TrainingRows(windows, rows, rows[:0]),
-        StageSettings(epochs=epochs, learning_rate=1e-3, run_length=5, decoded_every=2),
+        StageSettings(epochs=epochs, learning_rate=1e-3, run_length=5, decoded_every=5),
         fabric=make_fabric(),
         progress=lambda share: print(f"\r{unpooling}: {100 * share:.0f} %", end="", flush=True),
     )

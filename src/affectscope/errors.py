@@ -79,6 +79,7 @@ CODES: dict[str, str] = {
     "E_RUN_LOCKED": "another process is training in this folder",
     "E_RUN_CHANGED": "the folder's run was started with another question",
     "E_TRAINING_DIVERGED": "the training's loss stayed no number",
+    "E_MEMORY": "there is too little memory for the smallest step",
     "W_NO_AFFECT_SCORE": "no affect score was computed",
     "W_FORCED_SCORE": "affect was scored by force with weights not meant for this session",
     # corpora

@@ -89,7 +89,7 @@ DEMO_SETTINGS = FitSettings(
     rate=2.0,
     lambda_bae=0.1,
     modality_dropout=0.2,
-    run_length=5,
+    run_length=1,
 )
 """A small model on simulated people in under two minutes on two cores."""
 
@@ -216,7 +216,8 @@ def fit(
         The network in evaluation mode, and each stage's mean loss per epoch.
 
     Raises:
-        ModelError: E_RUN_LOCKED, E_RUN_CHANGED, E_TRAINING_DIVERGED.
+        ModelError: E_RUN_LOCKED, E_RUN_CHANGED, E_TRAINING_DIVERGED, E_MEMORY.
+        OutputError: E_OUTPUT, the folder cannot be written.
     """
     model = fresh(config, settings.seed)
     if model.face is not None and pretrained is not None:

@@ -28,7 +28,7 @@ from affectscope.datasets.runs import Rows, RunBatch, RunSet, grouped
 from affectscope.errors import ModelError, OutputError
 from affectscope.models.weights_file import fill
 from affectscope.records import BoolArray, Modality
-from affectscope.training.objective import Objective, Part, as_part, split
+from affectscope.training.objective import Objective, Part, as_part, own_share, split
 from affectscope.training.run_folder import (
     Position,
     RunFolder,
@@ -126,7 +126,8 @@ class Stage:
         """Train to the end; the objective's model then holds the best weights.
 
         Raises:
-            ModelError: E_TRAINING_DIVERGED.
+            ModelError: E_TRAINING_DIVERGED, E_MEMORY; E_CHECKPOINT or E_RUN_CHANGED where the
+                folder's state does not fit the network.
             OutputError: the state could not be written twice in a row.
         """
         if self.folder is not None:
@@ -195,12 +196,9 @@ class Stage:
                 loss = self._gradient(part)
                 break
             except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-                if not (_is_out_of_memory(error) and self._can_halve(part)):
+                if not _is_out_of_memory(error):
                     raise
-                self.position.pieces *= 2
-                log.warning(
-                    "out of memory: a batch now goes through in %d parts", self.position.pieces
-                )
+                self._halve(part, error)
             self._put_back(buffers)
         gradients = [each.grad for group in self.optimiser.param_groups for each in group["params"]]
         finite = np.isfinite(loss) and all(
@@ -212,9 +210,18 @@ class Stage:
         self._put_back(buffers)
         return float("nan")
 
-    def _can_halve(self, part: Part) -> bool:
-        runs = len(next(iter(part.runs.starts.values())))
-        return self.fabric.world_size == 1 and self.position.pieces < runs
+    def _halve(self, part: Part, error: Exception) -> None:
+        """Have batches go through in twice as many parts from now on."""
+        runs, length = next(iter(part.runs.starts.values())).shape
+        if self.fabric.world_size > 1 or self.position.pieces >= runs:
+            rows = runs * length // min(self.position.pieces, runs)
+            raise ModelError(
+                "E_MEMORY",
+                f"There is too little memory to learn from {rows} rows at once.",
+                "Choose smaller batches or shorter runs, or a device with more memory.",
+            ) from error
+        self.position.pieces *= 2
+        log.warning("out of memory: a batch now goes through in %d parts", self.position.pieces)
 
     def _put_back(self, buffers: list[Tensor]) -> None:
         """What norms have gathered, as it was before a step that was not taken."""
@@ -256,7 +263,7 @@ class Stage:
         part = as_part(batch, columns, hidden, self.fabric.device)
         if self.fabric.world_size == 1:
             return part
-        return _own(part, self.fabric.global_rank, self.fabric.world_size)
+        return own_share(part, self.fabric.global_rank, self.fabric.world_size)
 
     def _end_of_epoch(self) -> None:
         position = self.position
@@ -388,17 +395,3 @@ def _hidden(
     hidden = there & (random.random(there.shape) < probability)
     hidden &= (there & ~hidden).any(axis=0)
     return dict(zip(modalities, hidden, strict=True))
-
-
-def _own(part: Part, rank: int, devices: int) -> Part:
-    """This device's share of a batch: whole runs; a device without any takes absent rows."""
-    pieces = split(part, devices)
-    if rank < len(pieces):
-        return pieces[rank]
-    absent = {name: torch.zeros_like(value) for name, value in pieces[0].there.items()}
-    return Part(
-        pieces[0].runs._replace(present=absent),
-        absent,
-        torch.full_like(pieces[0].targets, torch.nan),
-        pieces[0].columns,
-    )

@@ -163,3 +163,17 @@ def split(part: Part, pieces: int) -> list[Part]:
             )
         )
     return found
+
+
+def own_share(part: Part, rank: int, devices: int) -> Part:
+    """This device's share of a batch: whole runs; a device without any takes absent rows."""
+    pieces = split(part, devices)
+    if rank < len(pieces):
+        return pieces[rank]
+    absent = {name: torch.zeros_like(value) for name, value in pieces[0].there.items()}
+    return Part(
+        pieces[0].runs._replace(present=absent),
+        absent,
+        torch.full_like(pieces[0].targets, torch.nan),
+        pieces[0].columns,
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from affectscope.datasets.labelled_windows import LabelledRecording, LabelledWindows
 from affectscope.datasets.synthetic import (
     SyntheticSettings,
     random_course,
@@ -18,7 +17,7 @@ from affectscope.datasets.window_dataset import (
     WindowStream,
     analyse_body,
 )
-from affectscope.preprocessing.windows import Preprocessing, cut_windows
+from affectscope.preprocessing.windows import Preprocessing
 from affectscope.records import Recording
 
 PREPROCESSING = Preprocessing()
@@ -91,29 +90,3 @@ def test_an_unusable_signal_becomes_a_notice(recording: Recording) -> None:
     assert body.ecg is None
     assert body.eda is not None
     assert any(n.code == "E_SIGNAL_UNUSABLE" and n.modality == "ecg" for n in body.notices)
-
-
-def test_training_batches_hold_the_same_windows_in_the_asked_order(recording: Recording) -> None:
-    walk = stream(recording, rate=2.0, batch_size=1000)
-    batch = next(iter(walk))
-    assert recording.labels is not None
-    kept = LabelledRecording(
-        subject_id="s",
-        trial_id="t",
-        times=batch.times,
-        targets=recording.labels.at(batch.times).astype(np.float32),
-        signals=walk.signals(),
-        faces=None,
-        face_present=np.zeros(len(batch.keys), dtype=bool),
-    )
-    windows = LabelledWindows([kept, kept], PREPROCESSING)
-    assert len(windows) == 2 * len(batch.keys)
-    assert windows.subjects == ("s",)
-    indices = np.array([len(batch.keys) + 3, 0, 7])
-    inputs, present, targets = windows.batch(indices)
-    rows = indices % len(batch.keys)
-    expected, usable = cut_windows(walk.signals()["ecg"], batch.times[rows], PREPROCESSING)
-    np.testing.assert_array_equal(inputs["ecg"], expected)
-    np.testing.assert_array_equal(present["ecg"], usable)
-    np.testing.assert_array_equal(targets, kept.targets[rows])
-    assert not present["face"].any()
