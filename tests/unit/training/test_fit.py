@@ -26,7 +26,7 @@ BODY = BMMNConfig(
 )
 
 
-def trial(seed: int, count: int = 24) -> PreparedTrial:
+def trial(seed: int, count: int = 14) -> PreparedTrial:
     """A made-up trial: noise whose level is its valence; no face."""
     random = np.random.default_rng(seed)
     level = random.uniform(0.2, 0.8)
