@@ -311,7 +311,7 @@ def test_T20_workers_change_no_weight() -> None:
     for workers in (0, 1, 2):
         model = fresh(TINY, 0)
         position = stage(
-            Objective(model, "targets"), rows, replace(SETTINGS, workers=workers)
+            Objective(model, "targets"), rows, replace(SETTINGS, epochs=1, workers=workers)
         ).train()
         found.append((weights(model), position))
     for others, position in found[1:]:
@@ -512,7 +512,7 @@ def test_T03_a_full_disk_is_said_and_stops_at_the_next_state(
     tmp_path: Path, size: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """At 20,000 bytes no state fits; at 60 not even a second line of the log."""
-    rows, model, settings = training_rows(), fresh(TINY, 0), replace(SETTINGS, epochs=4)
+    rows, model, settings = training_rows(), fresh(TINY, 0), SETTINGS
     first = replace(settings, epochs=1)
     stage(Objective(model, "targets"), rows, first, tmp_path).train()
     position = RunFolder(tmp_path).load().position
@@ -665,7 +665,9 @@ def test_modality_dropout_hides_some_and_never_all() -> None:
             return super().forward(part)
 
     settings = replace(SETTINGS, epochs=6, batch_size=64, modality_dropout=0.6)
-    stage(Watching(fresh(BODY, 0), "joint"), training_rows(), settings).train()
+    stage(
+        Watching(fresh(replace(BODY, variant="bmmn"), 0), "targets"), training_rows(), settings
+    ).train()
     # Of two modalities both are drawn with 0.36, and then kept: 2 * 0.6 * 0.4 of two is left.
     assert sum(hidden) / sum(seen) == pytest.approx(0.24, abs=0.06)
 
