@@ -117,7 +117,7 @@ def main() -> None:
     samples = PREPROCESSING.window_samples
     result: dict[str, object] = {"epochs": epochs, "yildirim": YILDIRIM}
     result["trained_on"] = [trial.subject_id for trial in learnt]
-    unpoolings: tuple[Unpooling, ...] = ("indices", "interpolation", "stuffing")
+    unpoolings: tuple[Unpooling, ...] = ("indices", "interpolation")
     for unpooling in unpoolings:
         autoencoder = trained(learnt, unpooling, epochs)
         bits = index_bits(samples) if unpooling == "indices" else 0
