@@ -186,7 +186,7 @@ def _scores(fitted: Fitted, rows: Rows, prior: FloatArray, name: str) -> FloatAr
     assert scores.shape == (len(rows), len(prior)), f"{name}: {scores.shape}"
     missing = ~np.isfinite(scores)
     if missing.any():
-        _LOG.warning("%s gave no estimate for %.1f %% of rows", name, 100 * missing.mean())
+        _LOG.info("%s gave no estimate for %.1f %% of rows", name, 100 * missing.mean())
     return np.where(missing, prior, scores)
 
 

@@ -91,7 +91,7 @@ DEMO_SETTINGS = FitSettings(
     modality_dropout=0.2,
     run_length=1,
 )
-"""A small model on simulated people in under two minutes on two cores."""
+"""A small model on simulated people in a few minutes on two cores."""
 
 
 @dataclass(frozen=True, eq=False)
