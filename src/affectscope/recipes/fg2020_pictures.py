@@ -271,7 +271,7 @@ def _sessions(opened: Opened, sessions: Path | None, out: Path) -> list[Path]:
 
 
 def _simulated_patient(folder: Path, number: int) -> Path:
-    name = f"simulated-patient-{number + 1}"
+    name = f"simulated {number + 1}"
     if not (folder / name / "session.toml").exists():
         write_session(
             folder / name,
