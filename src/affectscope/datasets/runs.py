@@ -108,11 +108,18 @@ class RunSet:
         """
         random = np.random.default_rng(list(seed))
         runs: list[Rows] = []
-        edges = np.flatnonzero(np.diff(self.trial_of_row[rows])) + 1
-        for own in np.split(rows, edges):
+        for own in self._by_trial(rows):
             first = int(random.integers(1, length + 1))
             runs.extend(part for part in np.split(own, range(first, len(own), length)) if len(part))
         return [runs[index] for index in random.permutation(len(runs))]
+
+    def runs_in_order(self, rows: Rows, length: int) -> list[Rows]:
+        """The rows cut into runs of at most ``length`` within trials, in their own order."""
+        return [
+            part
+            for own in self._by_trial(rows)
+            for part in np.split(own, range(length, len(own), length))
+        ]
 
     def batch(self, runs: Sequence[Rows]) -> RunBatch:
         """The runs' signals, faces and targets."""
@@ -148,6 +155,9 @@ class RunSet:
             finally:
                 for waiting in ahead:
                     waiting.cancel()
+
+    def _by_trial(self, rows: Rows) -> list[Rows]:
+        return np.split(rows, np.flatnonzero(np.diff(self.trial_of_row[rows])) + 1)
 
     def _usable(self, trial: PreparedTrial, name: Modality) -> BoolArray:
         if name == "face" and name in self.modalities:

@@ -146,7 +146,6 @@ class Opened:
     experiment: Experiment
     material: Material
     protocol: Protocol
-    given: GivenEncoder | None
 
     @property
     def samples(self) -> Samples:
@@ -198,7 +197,7 @@ def open_experiment(
         given=given,
         force=experiment.force,
     )
-    return Opened(experiment, material, PROTOCOLS[experiment.protocol], given)
+    return Opened(experiment, material, PROTOCOLS[experiment.protocol])
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,7 +232,7 @@ def predictions(opened: Opened, table: TableName, progress: Progress) -> pd.Data
     experiment = opened.experiment
     seeds = range(experiment.seeds)
     tasks = [
-        FoldTask(experiment, opened.given, table, fold.name, seed)
+        FoldTask(experiment, opened.material.given, table, fold.name, seed)
         for seed in seeds
         for fold in opened.folds(seed)[: experiment.folds]
     ]
@@ -363,7 +362,7 @@ def _extent(opened: Opened) -> RunExtent:
 def configuration(opened: Opened) -> dict[str, Any]:
     """The resolved configuration, plain JSON, without a path of this machine."""
     experiment = opened.experiment
-    given = opened.given
+    given = opened.material.given
     return {
         "protocol": experiment.protocol,
         "rate": experiment.rate,

@@ -194,10 +194,7 @@ def _rebuilt(
     """Windows (M, W), reconstructions (M, W) and latents (M, Z) of rows."""
     network.eval()
     originals, rebuilts, latents = [], [], []
-    cut = np.flatnonzero(np.diff(windows.trial_of_row[rows])) + 1
-    runs = [
-        part for own in np.split(rows, cut) for part in np.split(own, range(_RUN, len(own), _RUN))
-    ]
+    runs = windows.runs_in_order(rows, _RUN)
     autoencoder = network.autoencoders[name]
     assert isinstance(autoencoder, BioAutoEncoder)
     with torch.inference_mode():

@@ -40,7 +40,7 @@ from affectscope.models.dense import estimate_runs
 from affectscope.models.face_encoder import FaceEncoder
 from affectscope.preprocessing.windows import Preprocessing
 from affectscope.records import EMOTIONS, TARGETS, FloatArray, Modality
-from affectscope.training.fit import FitSettings, Trainer, fresh
+from affectscope.training.fit import FitSettings, Trainer, fresh, weights_fingerprint
 from affectscope.training.loop import TrainingRows
 from affectscope.training.objective import as_part
 
@@ -92,10 +92,7 @@ class GivenEncoder:
     @cached_property
     def identity(self) -> str:
         """sha256 over its weights."""
-        digest = hashlib.sha256()
-        for name, tensor in self.encoder.state_dict().items():
-            digest.update(name.encode() + tensor.cpu().numpy().tobytes())
-        return digest.hexdigest()
+        return weights_fingerprint(self.encoder)
 
 
 @dataclass(frozen=True, eq=False)
@@ -344,12 +341,7 @@ def predicted(network: BMMN, windows: RunSet, rows: Rows) -> FloatArray:
     place = np.full(len(windows), -1)
     place[rows] = np.arange(len(rows))
     estimates = np.full((len(rows), len(TARGETS)), np.nan)
-    cut = np.flatnonzero(np.diff(windows.trial_of_row[rows])) + 1
-    runs = [
-        part
-        for own in np.split(rows, cut)
-        for part in np.split(own, range(_PREDICTED_RUN, len(own), _PREDICTED_RUN))
-    ]
+    runs = windows.runs_in_order(rows, _PREDICTED_RUN)
     with torch.inference_mode():
         for batch in windows.batches(grouped(runs, _PREDICTED_RUN, 4 * _PREDICTED_RUN)):
             part = as_part(batch, np.empty(0, np.int64), {}, device)

@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from affectscope.evaluation.metrics import LOWER_IS_BETTER
 from affectscope.recipes.experiment_report import ExperimentReport, Ranks
@@ -24,37 +24,24 @@ from affectscope.recipes.report_blocks import (
     probability,
     signed,
 )
+from affectscope.recipes.report_numbers import (
+    AS_NUMBERS,
+    MAIN,
+    METRIC_NAMES,
+    OTHERS,
+    PRECISIONS,
+    Level,
+    Numbers,
+)
 from affectscope.records import TARGETS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Level = Literal["frame", "trial"]
-
-METRIC_NAMES = {
-    "macro_f1": "macro F1",
-    "balanced_accuracy": "balanced accuracy",
-    "mcc": "Matthews correlation",
-    "auroc": "area under the ROC curve",
-    "precision_positive": "precision, positive class",
-    "precision_macro": "precision, macro",
-    "precision_weighted": "precision, weighted",
-    "accuracy": "accuracy",
-    "ccc": "concordance (CCC)",
-    "pearson": "Pearson correlation",
-    "mae": "mean absolute error",
-    "rmse": "root mean square error",
-    "ccc_within": "concordance within people",
-}
-MAIN = ("macro_f1", "balanced_accuracy")
-PRECISIONS = ("precision_positive", "precision_macro", "precision_weighted", "accuracy")
-AS_NUMBERS = ("ccc", "pearson", "mae", "rmse", "ccc_within")
-OTHERS = ("auroc", "mcc")
-
 
 def sections(report: ExperimentReport) -> list[Section]:
     """All that the page says, in its order; sections without content are left out."""
-    numbers = _Numbers(report.summary)
+    numbers = Numbers(report.summary)
     found = [
         _main(report, numbers),
         *_precisions(report, numbers),
@@ -88,52 +75,10 @@ def status_sentences(report: ExperimentReport) -> list[str]:
     return lines
 
 
-class _Numbers:
-    """The summary, asked by (model, target, level, metric)."""
-
-    def __init__(self, summary: pd.DataFrame) -> None:
-        keys = zip(
-            summary["model"], summary["target"], summary["level"], summary["metric"], strict=True
-        )
-        values = zip(summary["value"], summary["low"], summary["high"], strict=True)
-        self._values = {
-            key: (float(value), float(low), float(high))
-            for key, (value, low, high) in zip(keys, values, strict=True)
-        }
-        prevalences = zip(summary["target"], summary["level"], summary["prevalence"], strict=True)
-        self._prevalence = {
-            (target, level): float(share) for target, level, share in prevalences if share == share
-        }
-        there = set(summary["target"])
-        self.targets = tuple(target for target in TARGETS if target in there)
-        self.metrics = set(summary["metric"])
-
-    def known(self, model: str, target: str, level: Level, metric: str) -> bool:
-        """Whether there is such a value."""
-        value = self.value(model, target, level, metric)
-        return value == value
-
-    def value(self, model: str, target: str, level: Level, metric: str) -> float:
-        return self._values.get((model, target, level, metric), (math.nan,) * 3)[0]
-
-    def low(self, model: str, target: str, level: Level, metric: str) -> float:
-        return self._values.get((model, target, level, metric), (math.nan,) * 3)[1]
-
-    def cell(self, model: str, target: str, level: Level, metric: str, *, percent: bool) -> Cell:
-        """The value, and its interval as detail."""
-        value, low, high = self._values.get((model, target, level, metric), (math.nan,) * 3)
-        write = percents if percent else hundredths
-        detail = "" if low != low or high != high else f"{write(low)} to {write(high)}"
-        return Cell(write(value), detail)
-
-    def prevalence(self, target: str, level: Level) -> float:
-        return self._prevalence.get((target, level), math.nan)
-
-
 # --- the main table
 
 
-def _main(report: ExperimentReport, numbers: _Numbers) -> Section:
+def _main(report: ExperimentReport, numbers: Numbers) -> Section:
     tables = [_by_target(report, numbers, metric) for metric in MAIN if metric in numbers.metrics]
     note = (
         f"Every trial weighs the same. Below each number, its 95 % interval. {report.intervals} "
@@ -143,7 +88,7 @@ def _main(report: ExperimentReport, numbers: _Numbers) -> Section:
     return Section("Against the baselines, per trial", (note,), tuple(tables))
 
 
-def _by_target(report: ExperimentReport, numbers: _Numbers, metric: str) -> Table:
+def _by_target(report: ExperimentReport, numbers: Numbers, metric: str) -> Table:
     """Systems by targets, at trial level, and the mean over the targets."""
     kinds = (("model", report.models), ("baseline", report.baselines), ("oracle", report.oracles))
     everybody = [name for _, names in kinds for name in names]
@@ -171,7 +116,7 @@ def _by_target(report: ExperimentReport, numbers: _Numbers, metric: str) -> Tabl
 
 
 def _above(
-    report: ExperimentReport, numbers: _Numbers, model: str, target: str, metric: str
+    report: ExperimentReport, numbers: Numbers, model: str, target: str, metric: str
 ) -> bool:
     """Whether the model's whole interval lies above every baseline's value."""
     if metric in LOWER_IS_BETTER:
@@ -193,7 +138,7 @@ def _mean(values: Sequence[float]) -> float:
 # --- the paper's precision
 
 
-def _precisions(report: ExperimentReport, numbers: _Numbers) -> list[Section]:
+def _precisions(report: ExperimentReport, numbers: Numbers) -> list[Section]:
     tables = tuple(_precision(report, numbers, model) for model in report.paper)
     if not tables or not numbers.metrics.intersection(PRECISIONS):
         return []
@@ -215,7 +160,7 @@ _SHORT = {
 }
 
 
-def _precision(report: ExperimentReport, numbers: _Numbers, model: str) -> Table:
+def _precision(report: ExperimentReport, numbers: Numbers, model: str) -> Table:
     column = report.paper[model]
     levels: tuple[Level, ...] = ("frame", "trial")
     rows = []
@@ -335,7 +280,7 @@ def _equals(p: float) -> str:
 # --- the rest
 
 
-def _other_metrics(report: ExperimentReport, numbers: _Numbers) -> Section:
+def _other_metrics(report: ExperimentReport, numbers: Numbers) -> Section:
     there = [metric for metric in (*OTHERS, *AS_NUMBERS) if metric in numbers.metrics]
     if not there:
         return Section("Other measures")

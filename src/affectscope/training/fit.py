@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from affectscope.models.bmmn import BMMN, BMMNConfig
 from affectscope.models.imagenet_weights import load_imagenet_weights
@@ -113,7 +114,6 @@ class Trainer:
     force: bool = False
     on_stage: Progress = lambda _stage, _share: None
     losses: dict[str, list[float]] = field(default_factory=dict)
-    skipped: dict[str, list[str]] = field(default_factory=dict)
 
     def part(self, config: BMMNConfig, modalities: tuple[Modality, ...], start: BMMN) -> BMMN:
         """Stage 1: a BMMN of some modalities alone, its encoders begun from ``start``."""
@@ -167,8 +167,6 @@ class Trainer:
             position = stage.train()
         network.eval()
         self.losses[name] = list(position.losses)
-        if position.skipped:
-            self.skipped[name] = list(position.skipped)
         return position.best
 
     def _run_folder(self, stack: ExitStack, path: Path, question: dict[str, Any]) -> RunFolder:
@@ -248,7 +246,7 @@ def single_modalities(config: BMMNConfig) -> list[tuple[Modality, ...]]:
     return [part for part in (face, config.body) if part]
 
 
-def weights_fingerprint(network: BMMN) -> str:
+def weights_fingerprint(network: nn.Module) -> str:
     """sha256 over a network's weights."""
     digest = hashlib.sha256()
     for name, tensor in network.state_dict().items():
