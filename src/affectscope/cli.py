@@ -35,11 +35,18 @@ Variant = Literal["bmmn", "bmmn_bae_1", "bmmn_bae_2"]
 Decimal = Literal[".", ","]
 FaceEncoderName = Literal["small", "resnet50"]
 Reproducible = Literal[
-    "fg2020.table3", "fg2020.table4", "fg2020.figure1", "fg2020.figure4", "fg2020.figure5"
+    "fg2020.table3",
+    "fg2020.table4",
+    "fg2020.table5",
+    "fg2020.leakage",
+    "fg2020.figure1",
+    "fg2020.figure4",
+    "fg2020.figure5",
 ]
 ProtocolLetter = Literal["A", "B", "C", "D"]
 FacesMode = Literal["fold", "frozen", "fine-tuned"]
 Accelerator = Literal["cpu", "gpu", "auto"]
+TwinEeg = Literal["nothing", "affect"]
 Folder = Annotated[Path, typer.Argument(help="The session's folder.")]
 Out = Annotated[Path, typer.Option(help="The folder to write into.")]
 
@@ -242,6 +249,15 @@ def simulate_amigos(
     effect: Annotated[
         float, typer.Option(min=0, max=1, help="How strongly affect shows in face and body.")
     ] = 0.5,
+    noise: Annotated[
+        float, typer.Option(min=0, max=1, help="Factor on people's biases, tastes and moments.")
+    ] = 1.0,
+    designed: Annotated[
+        float, typer.Option(min=0, max=0.8, help="How far clips are meant to move people.")
+    ] = 0.3,
+    eeg: Annotated[
+        TwinEeg, typer.Option(help="What the EEG carries; affect by a rule of our own.")
+    ] = "nothing",
     permuted: Annotated[
         bool, typer.Option("--permuted", help="Deal each person's ratings anew: no affect signal.")
     ] = False,
@@ -257,6 +273,10 @@ def simulate_amigos(
         clip_scale=clip_scale,
         long_videos=long_videos,
         effect=effect,
+        noise=noise,
+        designed=designed,
+        eeg=eeg,
+        personality=True,
         permuted=permuted,
     )
     with progress_bar("simulating AMIGOS") as reached:
@@ -287,7 +307,8 @@ def reproduce(
     data: Annotated[Path, typer.Option(help="The corpus' folder.")],
     out: Annotated[Path, typer.Option(help="The folder for results, and to go on in.")],
     protocol: Annotated[
-        ProtocolLetter, typer.Option(help="How people and trials are split.")
+        ProtocolLetter,
+        typer.Option(help="How people and trials are split; leakage runs A and D."),
     ] = "A",
     rate: Annotated[
         float, typer.Option(min=0.1, max=30, help="Rows per second; the paper takes 25.")
@@ -295,7 +316,9 @@ def reproduce(
     folds: Annotated[int | None, typer.Option(min=1, help="Only so many folds.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 5,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many trials each.")] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Of each stage, at most.")] = 20,
+    epochs: Annotated[
+        int, typer.Option(min=1, help="Of each stage, and of each compared system, at most.")
+    ] = 20,
     learning_rate: Annotated[float, typer.Option(help="Adam's; the paper's is 1e-4.")] = 1e-4,
     lambdas: Annotated[
         str, typer.Option(help="Weights of the auto-encoders' loss to choose from.")
@@ -315,13 +338,27 @@ def reproduce(
     sessions: Annotated[
         Path | None, typer.Option(help="figure5: a folder of therapy session folders.")
     ] = None,
+    systems: Annotated[
+        str | None,
+        typer.Option(
+            help="table5, leakage: only these networks and compared systems, with commas."
+        ),
+    ] = None,
+    personality: Annotated[
+        Path | None,
+        typer.Option(help="table5, leakage: a table of five personality traits per person."),
+    ] = None,
     processes: Annotated[int | None, typer.Option(min=1, help="Folds at a time.")] = None,
     accelerator: Annotated[Accelerator, typer.Option(help="cpu, gpu or auto.")] = "cpu",
     force: Annotated[
         bool, typer.Option("--force", help="Go on although settings or code have changed.")
     ] = False,
 ) -> None:
-    """One of the paper's tables or figures from a corpus, under a protocol without leaks."""
+    """One of the paper's tables or figures from a corpus, under a protocol without leaks.
+
+    table5 runs the systems that the paper compares itself with behind the same protocol; leakage
+    sets protocol A beside D, which leaks on purpose, for each of them.
+    """
     from affectscope.recipes.fg2020_asked import Asked, carry_out
 
     asked = Asked(
@@ -341,6 +378,8 @@ def reproduce(
         face_weights=face_weights,
         imagenet=imagenet,
         sessions=sessions,
+        systems=systems,
+        personality=personality,
         processes=processes,
         accelerator=accelerator,
         force=force,

@@ -89,6 +89,7 @@ CODES: dict[str, str] = {
     "W_NO_LABELS": "a trial has no self-assessment and is left out",
     "W_VIDEO_LENGTH": "a video is longer or shorter than the signals of its trial",
     # experiments
+    "E_SOURCE": "the data lack a modality that the system needs",
     "E_PROTOCOL": "the samples do not allow this protocol",
     "E_EVALUATION": "the table of predictions cannot be evaluated in this way",
     "E_LEAK_SUBJECT": "a test person is also trained or validated on",

@@ -88,6 +88,28 @@ class Signal:
         return self.start_time + np.arange(len(self.values)) / self.sampling_rate
 
 
+@dataclass(frozen=True, eq=False)
+class Eeg:
+    """An EEG as its file holds it; NaN marks a missing sample. Only baselines use it.
+
+    Attributes:
+        values: (S, C) float64, uV against the file's own reference.
+        channels: C names of the 10-20 system, such as "AF3".
+        sampling_rate: Hz.
+        start_time: time of the first sample, seconds on the session's axis.
+    """
+
+    values: FloatArray
+    channels: tuple[str, ...]
+    sampling_rate: float
+    start_time: float
+
+    def __post_init__(self) -> None:
+        assert self.values.ndim == 2, self.values.shape
+        assert self.values.shape[1] == len(self.channels), self.values.shape
+        assert 0 < self.sampling_rate < np.inf, self.sampling_rate
+
+
 @dataclass(frozen=True)
 class VideoTrack:
     """A video file's facts, read without decoding it. Frames are streamed by ``io.video``.
@@ -155,6 +177,7 @@ class Recording:
     """What one person's session or trial holds. An absent modality is None.
 
     ``simulated`` is True for synthetic people; their numbers are called simulated everywhere.
+    ``eeg`` is there where a corpus has it: systems that we compare with use it, ours does not.
     """
 
     subject_id: str
@@ -165,6 +188,7 @@ class Recording:
     eda: Signal | None = None
     labels: Labels | None = None
     notices: tuple[Notice, ...] = ()
+    eeg: Eeg | None = None
 
     @property
     def tracks(self) -> dict[Modality, VideoTrack | Signal]:

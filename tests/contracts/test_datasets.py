@@ -43,6 +43,7 @@ TWINS: dict[str, Callable[[Path], Corpus]] = {
     "wesad": lambda folder: open_wesad(write_wesad_twin(folder, duration=12)),
 }
 """Corpus -> a function that writes a twin with at least two people into a folder and opens it."""
+WITH_EEG = ("amigos", "deap", "dreamer", "mahnob")
 
 
 @pytest.fixture(scope="module", params=TWINS)
@@ -61,6 +62,9 @@ def equal(one: Recording, other: Recording) -> bool:
         assert (mine is None) == (theirs is None)
         if mine is not None and theirs is not None:
             same &= np.array_equal(mine.values, theirs.values, equal_nan=True)
+    assert (one.eeg is None) == (other.eeg is None)
+    if one.eeg is not None and other.eeg is not None:
+        same &= np.array_equal(one.eeg.values, other.eeg.values, equal_nan=True)
     return bool(same) and one.video == other.video
 
 
@@ -96,6 +100,21 @@ def test_recordings_have_labels_within_their_ranges_and_signals_with_units(corpu
             if recording.eda is not None:
                 level = np.nanmedian(to_microsiemens(recording.eda).values)
                 assert 0.01 < level < 100.0
+
+
+def test_an_eeg_has_named_channels_and_the_time_of_the_other_signals(corpus: Corpus) -> None:
+    recordings = [recording for trials in corpus for recording in trials.recordings]
+    assert {recording.eeg is None for recording in recordings} == {corpus.name not in WITH_EEG}
+    for recording in recordings:
+        if recording.eeg is not None:
+            eeg = recording.eeg
+            assert len(set(eeg.channels)) == len(eeg.channels) == eeg.values.shape[1]
+            assert eeg.values.dtype == np.float64
+            start, end = recording.span
+            assert eeg.start_time == start
+            assert eeg.start_time + len(eeg.values) / eeg.sampling_rate == pytest.approx(end, abs=1)
+            assert 1.0 < np.nanstd(eeg.values) < 200.0  # uV
+            assert not np.isinf(eeg.values).any()
 
 
 def test_exclusions_name_people_and_say_why(corpus: Corpus) -> None:

@@ -16,7 +16,9 @@ How a trial becomes a ``Recording``:
 5. A face video more than 1 s longer or shorter than its stimulus is kept and flagged. The videos of
    the long clips seek badly: ``io.video.FrameReader`` decodes every video from its start. That a
    face is seen in at least ``FACE_SHARE`` of the frames can only be judged once faces are sought.
-6. Whether the long videos were seen alone or in a group of four is not in these files, see
+6. The EEG goes along with a trial that has something else; its missing samples stay NaN, so that
+   only those spans are lost.
+7. Whether the long videos were seen alone or in a group of four is not in these files, see
    ``read_long_settings``.
 """
 
@@ -31,6 +33,7 @@ import numpy as np
 from affectscope.datasets.amigos_layout import (
     BASELINE,
     CLIP_GROUPS,
+    EEG_CHANNELS,
     FACE_SHARE,
     KNOWN_NAN,
     LONG_CLIPS,
@@ -63,6 +66,7 @@ from affectscope.io.files import shown
 from affectscope.io.video import inspect_video
 from affectscope.records import (
     TARGETS,
+    Eeg,
     FloatArray,
     Labels,
     Modality,
@@ -275,6 +279,7 @@ def _read_trial(reading: _Reading, trial: AmigosTrial) -> tuple[Recording | None
         eda=eda,
         labels=Labels(np.array([0.0, trial.duration]), np.stack([targets, targets])),
         notices=tuple(notices),
+        eeg=Eeg(trial.eeg, EEG_CHANNELS, SAMPLING_RATE, -BASELINE),
     )
     return recording, exclusions
 

@@ -32,6 +32,9 @@ BASELINE = BASELINE_SAMPLES / SAMPLING_RATE
 
 CHANNELS = 17
 EEG = slice(0, 14)
+EEG_CHANNELS: tuple[str, ...] = ("AF3", "F7", "F3", "FC5", "T7", "P7", "O1", "O2", "P8", "T8",
+                                 "FC6", "F4", "F8", "AF4")  # fmt: skip
+"""The electrodes of an Emotiv EPOC in its own order."""
 ECG_RIGHT, ECG_LEFT, GSR = 14, 15, 16
 NOISY_GSR_SAMPLES = 20
 """The first samples of each GSR are noise."""
@@ -170,7 +173,7 @@ class AmigosTrial:
         cell: its number, from 0.
         clip: the stimulus' id, "" where the file's is not known.
         ecg_right, ecg_left, gsr: (T,) float64, T = 0 where the cell is empty or of another shape.
-        eeg_has_nan: whether any of the 14 EEG channels has a missing sample.
+        eeg: (T, 14) float64, in the order of ``EEG_CHANNELS``.
         shape: of the data in the file.
         ratings: (12,) in the file's order, empty where there are none.
         external: (n, 3) segment, valence, arousal; n = 0 where there are none.
@@ -181,7 +184,7 @@ class AmigosTrial:
     ecg_right: FloatArray
     ecg_left: FloatArray
     gsr: FloatArray
-    eeg_has_nan: bool
+    eeg: FloatArray
     shape: tuple[int, ...]
     ratings: FloatArray
     external: FloatArray
@@ -191,9 +194,14 @@ class AmigosTrial:
         """Seconds of the stimulus: without the 5 s before it; 0.0 where there is no data."""
         return max(0, len(self.gsr) - BASELINE_SAMPLES) / SAMPLING_RATE
 
+    @property
+    def eeg_has_nan(self) -> bool:
+        """Whether any of the 14 EEG channels has a missing sample."""
+        return len(self.eeg) > 0 and bool(np.isnan(self.eeg.min()))
+
 
 def read_trials(path: Path, *, signals: bool = True) -> list[AmigosTrial]:
-    """The cells of a person's file, in the file's order. Of the signals three channels are kept.
+    """The cells of a person's file, in the file's order.
 
     Args:
         signals: False reads ratings only, which is quick.
@@ -242,13 +250,15 @@ def _trial(
         np.array(data[:, channel], dtype=np.float64) if usable else np.zeros(0)
         for channel in (ECG_RIGHT, ECG_LEFT, GSR)
     )
+    # A view: a copy of 14 channels would need nearly as much memory again as the whole file.
+    eeg = np.asarray(data[:, EEG], np.float64) if usable else np.zeros((0, len(EEG_CHANNELS)))
     return AmigosTrial(
         cell=cell,
         clip=clip,
         ecg_right=right,
         ecg_left=left,
         gsr=gsr,
-        eeg_has_nan=usable and bool(np.isnan(data[:, EEG].min())),
+        eeg=eeg,
         shape=data.shape,
         ratings=np.ravel(ratings).astype(np.float64),
         external=np.asarray(external, np.float64)

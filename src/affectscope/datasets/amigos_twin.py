@@ -4,7 +4,11 @@ THIS IS NO HUMAN DATA AND NO EVIDENCE ABOUT PEOPLE. The folder says so in TWIN.t
 written first. What people feel and show: ``amigos_twin_affect``; signals and faces: ``synthetic``.
 
 What differs from the corpus: videos have 640 x 360 pixels; the EEG is a repeated pattern that holds
-nothing; the GSR's quantity is a setting, since it is not known of the corpus.
+nothing, unless asked for one that follows affect (``twin_eeg``); the GSR's quantity is a setting,
+since it is not known of the corpus.
+
+The folder holds TWIN.toml, Data_Preprocessed/ and Face_Videos/; where asked for, personality.csv as
+well: traits that have nothing to do with anything else of the person.
 
 Legend: T samples of a trial.
 """
@@ -30,6 +34,7 @@ from affectscope.datasets.amigos_layout import (
     ECG_LEFT,
     ECG_RIGHT,
     EEG,
+    EEG_CHANNELS,
     GSR,
     KNOWN_NAN,
     LONG_CLIPS,
@@ -42,15 +47,18 @@ from affectscope.datasets.amigos_layout import (
     subject_name,
 )
 from affectscope.datasets.amigos_twin_affect import (
+    TwinAffect,
     TwinTrial,
     draw_trial,
     generator_for,
     trial_duration,
 )
 from affectscope.datasets.corpus import TWIN
+from affectscope.datasets.personality import PERSONALITY_FILE, personality_table
 from affectscope.datasets.synthetic import SyntheticPerson, synthetic_person
 from affectscope.datasets.synthetic_face import face_course, frames, write_video
 from affectscope.datasets.synthetic_signals import ecg_values, eda_values
+from affectscope.datasets.twin_eeg import affect_eeg, repeated_pattern
 from affectscope.errors import OutputError, SessionError
 from affectscope.io.files import prepare_folder, shown, write_text, write_with
 from affectscope.records import FloatArray
@@ -78,6 +86,11 @@ class TwinSettings:
         effect: how strongly affect shows in face and body, 0 to 1.
         permuted: each person's ratings are dealt anew among the short clips, and among the long.
         gsr: what the GSR channel holds: a resistance in Ohm or a conductance in uS.
+        noise: factor on all that is one person's or one moment's, 0 to 1 (``amigos_twin_affect``).
+            With an effect of 1 and no noise, what is rated is what face and body show.
+        designed: how far from 0 clips are meant to bring valence and arousal, 0 to 0.8.
+        eeg: what the EEG carries: nothing, or affect by the rule of ``twin_eeg``.
+        personality: whether personality.csv is there.
 
     Raises:
         SessionError: E_CONFIG for a value that is not allowed.
@@ -93,12 +106,18 @@ class TwinSettings:
     effect: float = 0.5
     permuted: bool = False
     gsr: Literal["resistance", "conductance"] = "resistance"
+    noise: float = 1.0
+    designed: float = 0.3
+    eeg: Literal["nothing", "affect"] = "nothing"
+    personality: bool = False
 
     def __post_init__(self) -> None:
         _check("participants", self.participants, 1, 40)
         _check("frame_rate", self.frame_rate, 1.0, 60.0)
         _check("clip_scale", self.clip_scale, 0.1, 1.0)
         _check("effect", self.effect, 0.0, 1.0)
+        _check("noise", self.noise, 0.0, 1.0)
+        _check("designed", self.designed, 0.0, 0.8)
         for number in self.numbers:
             _check("a participant's number", number, 1, 40)
 
@@ -107,6 +126,11 @@ class TwinSettings:
         """Ids in order."""
         numbers = self.numbers or range(1, self.participants + 1)
         return tuple(subject_name(number) for number in sorted(set(numbers)))
+
+    @property
+    def rules(self) -> TwinAffect:
+        """How strongly affect shows."""
+        return TwinAffect(self.effect, self.noise, self.designed)
 
     def clips_of(self, subject_id: str) -> tuple[str, ...]:
         """The clips of which a person has data."""
@@ -131,6 +155,8 @@ def write_amigos_twin(
             twin.
     """
     _claim(folder, settings)
+    if settings.personality:
+        write_text(folder / PERSONALITY_FILE, personality_table(_traits(settings)))
     tasks = [
         (subject, clip) for subject in settings.subjects for clip in _files_of(settings, subject)
     ]
@@ -226,8 +252,17 @@ def _trial(settings: TwinSettings, subject_id: str, clip: str) -> TwinTrial:
         trial_duration(clip, settings.clip_scale),
         subject_id=subject_id,
         seed=settings.seed,
-        effect=settings.effect,
+        rules=settings.rules,
     )
+
+
+def _traits(settings: TwinSettings) -> dict[str, FloatArray]:
+    """Each person's five traits, 1 to 7."""
+    traits: dict[str, FloatArray] = {}
+    for subject in settings.subjects:
+        drawn = generator_for(settings.seed, subject, "personality").normal(4.5, 1.0, 5)
+        traits[subject] = np.round(np.clip(drawn, 1.0, 7.0), 2).astype(np.float64)
+    return traits
 
 
 def _write_face(path: Path, settings: TwinSettings, *, subject_id: str, clip: str) -> None:
@@ -309,17 +344,26 @@ def _joined_data(settings: TwinSettings, subject_id: str, trial: TwinTrial) -> F
     )
     own = generator_for(settings.seed, subject_id, trial.clip, "sensors")
     data = np.empty((len(ecg), CHANNELS), order="F")
-    data[:, EEG] = np.resize(_eeg_pattern(), (len(ecg), 14))
+    data[:, EEG] = _eeg(settings, subject_id, trial, samples=len(ecg))
     data[:, ECG_RIGHT] = np.round(ecg, 4)
     data[:, ECG_LEFT] = np.round(0.8 * ecg + _left_noise(len(ecg), own), 4)
     data[:, GSR] = _gsr(eda, settings.gsr, own)
     return data
 
 
-def _eeg_pattern() -> FloatArray:
-    """(128, 14) uV: one second that repeats, whole numbers, so that it packs well."""
-    phase = 2 * np.pi * np.outer(np.arange(128) / 128.0, np.arange(6, 20))
-    return np.round(20.0 * np.sin(phase))
+def _eeg(settings: TwinSettings, subject_id: str, trial: TwinTrial, *, samples: int) -> FloatArray:
+    """(T, 14) uV."""
+    if settings.eeg == "nothing":
+        pattern = repeated_pattern(round(SAMPLING_RATE), len(EEG_CHANNELS))
+        return np.resize(pattern, (samples, len(EEG_CHANNELS)))
+    values = affect_eeg(
+        trial.body,
+        EEG_CHANNELS,
+        samples=samples,
+        sampling_rate=SAMPLING_RATE,
+        generator=generator_for(settings.seed, subject_id, trial.clip, "eeg"),
+    )
+    return np.round(values, 1)
 
 
 def _left_noise(samples: int, own: np.random.Generator) -> FloatArray:

@@ -14,7 +14,16 @@ import numpy as np
 from affectscope.datasets.corpus import Exclusion, SubjectTrials, scaled_rating
 from affectscope.errors import AffectScopeError
 from affectscope.io.video import inspect_video
-from affectscope.records import TARGETS, Labels, Modality, Notice, Recording, Signal, VideoTrack
+from affectscope.records import (
+    TARGETS,
+    Eeg,
+    Labels,
+    Modality,
+    Notice,
+    Recording,
+    Signal,
+    VideoTrack,
+)
 
 VIDEO_TOLERANCE = 1.0
 """Seconds by which a face video may differ from its stimulus without a notice."""
@@ -62,8 +71,9 @@ class PersonTrials:
         signals: Mapping[Modality, Signal | None],
         video: VideoTrack | None = None,
         notices: Sequence[Notice] = (),
+        eeg: Eeg | None = None,
     ) -> None:
-        """A trial; left out where nothing of it was rated or recorded."""
+        """A trial; left out where it was not rated, or nothing but an EEG was recorded."""
         ecg, eda = signals.get("ecg"), signals.get("eda")
         if np.isnan(labels.values).all():
             self.exclude(trial_id, "W_NO_LABELS", f"Trial {trial_id} was not rated.")
@@ -81,6 +91,7 @@ class PersonTrials:
                     eda=eda,
                     labels=labels,
                     notices=tuple(notices),
+                    eeg=eeg,
                 )
             )
 

@@ -20,6 +20,7 @@ How a trial becomes a ``Recording``:
    missing samples. Where the median is no resistance of skin, the trial has no EDA: it may be that
    the level was taken away in preprocessing [unconfirmed], and then no conductance can be known.
 5. Emotions were not rated.
+6. The EEG is as published: cleaned of eye movements, 4-45 Hz, average reference [unconfirmed].
 """
 
 from __future__ import annotations
@@ -42,12 +43,16 @@ from affectscope.io.csv_layout import table_layout
 from affectscope.io.csv_table import read_columns
 from affectscope.io.files import shown
 from affectscope.preprocessing.eda import PLAUSIBLE
-from affectscope.records import FloatArray, Signal, VideoTrack
+from affectscope.records import Eeg, FloatArray, Signal, VideoTrack
 
 NAME = "deap"
 TRIALS, CHANNELS, SAMPLES = 40, 40, 8064
 SAMPLING_RATE = 128.0
 BASELINE_SAMPLES = 384
+EEG_CHANNELS = ("Fp1", "AF3", "F3", "F7", "FC5", "FC1", "C3", "T7", "CP5", "CP1", "P3", "P7",
+                "PO3", "O1", "Oz", "Pz", "Fp2", "AF4", "Fz", "F4", "F8", "FC6", "FC2", "Cz", "C4",
+                "T8", "CP6", "CP2", "P4", "P8", "PO4", "O2")  # fmt: skip
+"""Channels 0 to 31, in the order that TorchEEG's list for this corpus has too."""
 GSR, BVP = 36, 38
 FILE_PATTERN = r"s0*([1-9][0-9]?)\.dat"
 LABELS = ("valence", "arousal", "dominance", "liking")
@@ -133,6 +138,7 @@ def _read_subject(files: _Files, subject_id: str) -> SubjectTrials:
             steady_labels(duration, ratings),
             signals={"eda": eda},
             video=_video(files, person, presented.get(trial_id), trial_id, duration),
+            eeg=_eeg(data[index]),
         )
     skewness = slope_skewness(signals, SAMPLING_RATE)
     if skewness > _CLEAR_SKEWNESS:
@@ -170,6 +176,13 @@ def _numbers(value: object) -> NDArray[Any]:
     if isinstance(value, np.ndarray) and value.dtype.kind in "iuf":
         return value
     return np.empty(0)
+
+
+def _eeg(trial: NDArray[Any]) -> Eeg:
+    """Of a trial's (40, samples)."""
+    values = trial[: len(EEG_CHANNELS)].T.astype(np.float64)
+    values[~np.isfinite(values)] = np.nan
+    return Eeg(values, EEG_CHANNELS, SAMPLING_RATE, -_BASELINE)
 
 
 def _eda(person: PersonTrials, trial_id: str, values: NDArray[Any]) -> Signal | None:

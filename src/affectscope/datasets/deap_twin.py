@@ -1,7 +1,8 @@
 """A small twin of DEAP: its files in their layout, of simulated people.
 
-THIS IS NO HUMAN DATA AND NO EVIDENCE ABOUT PEOPLE. It has as many trials as asked for; channels
-other than GSR and the pulse are zero; there are no videos.
+THIS IS NO HUMAN DATA AND NO EVIDENCE ABOUT PEOPLE. It has as many trials as asked for; the EEG is a
+repeated pattern that holds nothing; channels other than EEG, GSR and the pulse are zero; there are
+no videos.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from affectscope.datasets.deap import (
     BASELINE_SAMPLES,
     BVP,
     CHANNELS,
+    EEG_CHANNELS,
     GSR,
     SAMPLES,
     SAMPLING_RATE,
 )
 from affectscope.datasets.python2_pickle import python2_pickle
+from affectscope.datasets.twin_eeg import repeated_pattern
 from affectscope.io.files import write_text
 
 _OHM_MICROSIEMENS = 1e6
@@ -38,6 +41,9 @@ def write_deap_twin(folder: Path, *, people: int = 2, trials: int = 2, seed: int
     for number in range(1, people + 1):
         person = TwinPerson(number, seed)
         data = np.zeros((trials, CHANNELS, SAMPLES))
+        brain = len(EEG_CHANNELS)
+        pattern = repeated_pattern(round(SAMPLING_RATE), brain)
+        data[:, :brain] = np.resize(pattern, (SAMPLES, brain)).T
         labels = np.empty((trials, 4))
         order = np.random.default_rng([seed % 2**63, number]).permutation(trials) + 1
         for trial in range(trials):

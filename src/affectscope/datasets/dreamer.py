@@ -1,11 +1,12 @@
-"""DREAMER: 23 people, 18 film clips, ECG of two leads at 256 Hz; no EDA and no video.
+"""DREAMER: 23 people, 18 film clips, ECG of two leads at 256 Hz, EEG; no EDA and no video.
 
 Katsigiannis & Ramzan, "DREAMER: a database for emotion recognition through EEG and ECG signals from
 wireless low-cost off-the-shelf devices", IEEE J. Biomed. Health Inform. 22 (2018).
 
 Layout: one file ``DREAMER.mat`` (MATLAB v5) with the struct ``DREAMER``; its cell ``Data`` has one
-struct per person: ``ECG.stimuli`` and ``ECG.baseline``, a cell per clip of (samples, 2 leads), and
-the columns ``ScoreValence``, ``ScoreArousal``, ``ScoreDominance`` with 1-5 per clip.
+struct per person: ``ECG.stimuli`` and ``ECG.baseline``, a cell per clip of (samples, 2 leads),
+``EEG.stimuli`` and ``EEG.baseline`` likewise of (samples, 14 channels) at 128 Hz, and the columns
+``ScoreValence``, ``ScoreArousal``, ``ScoreDominance`` with 1-5 per clip.
 
 How a trial becomes a ``Recording``:
 1. The baseline (61 s, a neutral clip) was recorded before the stimulus and stands apart. Whether
@@ -13,7 +14,10 @@ How a trial becomes a ``Recording``:
 2. The lead is chosen once per person by how much of it ``analyse_ecg`` can read; lead 1 unless lead
    2 is clearly better.
 3. The file does not state the ECG's unit; the one is taken in which a heartbeat has a usual size.
-4. The whole file is read once, when the corpus is opened; of it the ECG and the ratings are kept.
+4. The whole file is read once, when the corpus is opened; of it the stimuli's ECG and EEG and the
+   ratings are kept. The EEG is kept as float32, exact to 0.0005 uV, which takes about 0.6 GB for
+   all people.
+5. An EEG that is not as long as its ECG, to the second, is left out, and told.
 
 Liking and emotions as in the other corpora were not rated.
 """
@@ -36,24 +40,29 @@ from affectscope.datasets.corpus_twin import any_twin
 from affectscope.errors import InputError
 from affectscope.io.files import shown
 from affectscope.io.mat import read_mat
-from affectscope.records import FloatArray, Signal
+from affectscope.records import Eeg, FloatArray, Signal
 
 NAME = "dreamer"
 SAMPLING_RATE = 256.0
+EEG_RATE = 128.0
+EEG_CHANNELS = ("AF3", "F7", "F3", "FC5", "T7", "P7", "O1", "O2", "P8", "T8", "FC6", "F4", "F8",
+                "AF4")  # fmt: skip
 CLIPS = 18
 FILE_PATTERN = r"DREAMER\.mat"
 SCORES = {"valence": "ScoreValence", "arousal": "ScoreArousal"}
 
 _SCALE = (1.0, 5.0)
 _IMPOSSIBLE = 1e12  # in whatever unit: no electrode gives it
+_SAME_LENGTH = 1.0  # s
 _LEADS = {"right": 0, "left": 1}  # of ``choose_ecg``, which keeps the first unless in doubt
 
 
 @dataclass(frozen=True, eq=False)
 class _Person:
-    """Per clip: the ECG (samples, 2) or None, and valence and arousal, NaN where not rated."""
+    """Per clip: ECG (samples, 2) and EEG (samples, 14) or None; ratings, NaN where not rated."""
 
     ecg: tuple[FloatArray | None, ...]
+    eeg: tuple[NDArray[np.float32] | None, ...]
     scores: dict[str, FloatArray]
 
 
@@ -95,21 +104,29 @@ def _read_people(path: Path) -> dict[str, _Person]:
 def _person(entry: object) -> _Person:
     """What of a person's struct is needed; empty where it is not as known."""
     fields = entry if isinstance(entry, dict) else {}
-    ecg = fields.get("ECG")
-    clips = _cells(ecg.get("stimuli")) if isinstance(ecg, dict) else []
+    ecg, eeg = (
+        [_channels(cell, count) for cell in _stimuli(fields.get(name))]
+        for name, count in (("ECG", len(_LEADS)), ("EEG", len(EEG_CHANNELS)))
+    )
+    eeg += [None] * (len(ecg) - len(eeg))
     scores = {name: _numbers(fields.get(field)) for name, field in SCORES.items()}
-    return _Person(tuple(map(_leads, clips)), scores)
+    kept = tuple(None if values is None else values.astype(np.float32) for values in eeg)
+    return _Person(tuple(ecg), kept, scores)
 
 
-def _leads(value: object) -> FloatArray | None:
-    """A copy, so that the file's memory can go."""
+def _stimuli(recorded: object) -> list[Any]:
+    return _cells(recorded.get("stimuli")) if isinstance(recorded, dict) else []
+
+
+def _channels(value: object, count: int) -> FloatArray | None:
+    """(samples, count), a copy, so that the file's memory can go; None for anything else."""
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "iuf":
         return None
-    if value.ndim != 2 or value.shape[1] != len(_LEADS) or not len(value):
+    if value.ndim != 2 or value.shape[1] != count or not len(value):
         return None
-    leads = np.array(value, dtype=np.float64)
-    leads[~(np.abs(leads) < _IMPOSSIBLE)] = np.nan
-    return leads
+    channels = np.array(value, dtype=np.float64)
+    channels[~(np.abs(channels) < _IMPOSSIBLE)] = np.nan
+    return channels
 
 
 def _cells(value: object) -> list[Any]:
@@ -132,6 +149,7 @@ def _trials(read: _Person, person: PersonTrials) -> SubjectTrials:
     if len(read.ecg) != CLIPS:
         person.note("W_CORPUS", f"The file has {len(read.ecg)} clips; known are {CLIPS}.")
     lead, unit = _choice(read, person)
+    without_eeg: list[str] = []
     for index, ecg in enumerate(read.ecg):
         trial_id = str(index + 1)
         if ecg is None:
@@ -149,8 +167,20 @@ def _trials(read: _Person, person: PersonTrials) -> SubjectTrials:
             person.exclude(trial_id, "W_MISSING", sentence, modality="ecg")
             continue
         signal = Signal(ecg[:, lead].copy(), SAMPLING_RATE, unit, 0.0)
-        person.add(trial_id, steady_labels(duration, ratings), signals={"ecg": signal})
+        eeg = _eeg(read.eeg[index], duration)
+        if eeg is None:
+            without_eeg.append(trial_id)
+        person.add(trial_id, steady_labels(duration, ratings), signals={"ecg": signal}, eeg=eeg)
+    if without_eeg:
+        clips = ", ".join(without_eeg)
+        person.note("W_CORPUS", f"No EEG of 14 channels, as long as the ECG, of the clips {clips}.")
     return person.done()
+
+
+def _eeg(values: NDArray[np.float32] | None, duration: float) -> Eeg | None:
+    if values is None or abs(len(values) / EEG_RATE - duration) > _SAME_LENGTH:
+        return None
+    return Eeg(values.astype(np.float64), EEG_CHANNELS, EEG_RATE, 0.0)
 
 
 def _choice(read: _Person, person: PersonTrials) -> tuple[int, str]:

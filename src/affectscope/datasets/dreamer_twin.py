@@ -1,7 +1,7 @@
 """A small twin of DREAMER: DREAMER.mat in its layout, of simulated people.
 
 THIS IS NO HUMAN DATA AND NO EVIDENCE ABOUT PEOPLE. It has as many clips as asked for, all of one
-length; the EEG is zero and short.
+length; the EEG is a repeated pattern that holds nothing.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affectscope.datasets.corpus_twin import TwinPerson, start_twin, write_bytes
-from affectscope.datasets.dreamer import SAMPLING_RATE
+from affectscope.datasets.dreamer import EEG_CHANNELS, EEG_RATE, SAMPLING_RATE
+from affectscope.datasets.twin_eeg import repeated_pattern
 
 _BASELINE = 61.0  # s
 _MICROVOLTS = 1000.0
-_EEG_RATE, _EEG_CHANNELS = 128, 14
 
 
 def write_dreamer_twin(
@@ -39,7 +39,7 @@ def write_dreamer_twin(
     data = _cells([_person(TwinPerson(n, seed), clips, duration) for n in range(1, people + 1)])
     content = {
         "Data": data.reshape(1, -1),
-        "EEG_SamplingRate": float(_EEG_RATE),
+        "EEG_SamplingRate": EEG_RATE,
         "ECG_SamplingRate": SAMPLING_RATE,
         "noOfSubjects": float(people),
         "noOfVideoSequences": float(clips),
@@ -58,11 +58,15 @@ def _person(person: TwinPerson, clips: int, duration: float) -> dict[str, Any]:
         baselines.append(_leads(person, clip + 100, _BASELINE))
     affect = np.array([person.affect(clip) for clip in range(clips)])
     scores = np.clip(np.rint(3.0 + 2.0 * affect), 1.0, 5.0)
-    eeg = _cells([np.zeros((_EEG_RATE, _EEG_CHANNELS)) for _ in range(clips)])
+    pattern = repeated_pattern(round(EEG_RATE), len(EEG_CHANNELS))
+    baseline, stimulus = (
+        _cells([np.resize(pattern, (round(seconds * EEG_RATE), len(EEG_CHANNELS)))] * clips)
+        for seconds in (_BASELINE, duration)
+    )
     return {
         "Age": "30",
         "Gender": "simulated",
-        "EEG": {"baseline": eeg, "stimuli": eeg},
+        "EEG": {"baseline": baseline, "stimuli": stimulus},
         "ECG": {"baseline": _cells(baselines), "stimuli": _cells(stimuli)},
         "ScoreValence": scores[:, :1],
         "ScoreArousal": scores[:, 1:],

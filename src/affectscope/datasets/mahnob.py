@@ -6,7 +6,7 @@ tagging", IEEE Trans. Affective Computing 3 (2012).
 Layout, one folder per session::
 
     Sessions/10/session.xml                       see ``mahnob_session``
-    Sessions/10/Part_1_S_Trial5_emotion.bdf       256 Hz: EXG1-3 (ECG), GSR1, Status, 32 EEG ...
+    Sessions/10/Part_1_S_Trial5_emotion.bdf       256 Hz: 32 EEG, EXG1-3 (ECG), GSR1, Status ...
     Sessions/10/P1-Rec1-..._C1 trigger_..._Section_10.avi   face, colour, from the front
 
 How a session becomes a ``Recording``; the trial's id is the clip's file name without its ending:
@@ -24,6 +24,9 @@ How a session becomes a ``Recording``; the trial's id is the clip's file name wi
 5. The face video begins with the stimulus, or with the recording 30 s before it [unconfirmed]: its
    length tells which. A video of another length is left out. Its sound gives a finer alignment,
    which is not used.
+6. The EEG is the 32 channels before EXG1, under the file's names, as stored: against the
+   amplifier's own reference, with its offsets. Where there are not 32 voltages at 256 Hz, the trial
+   has none, and that is told.
 """
 
 from __future__ import annotations
@@ -44,17 +47,18 @@ from affectscope.datasets.mahnob_session import MahnobSession, read_session
 from affectscope.errors import AffectScopeError, InputError
 from affectscope.io.biosignals import signal_kind
 from affectscope.io.channels import ChannelData, SignalSource
-from affectscope.io.edf import read_edf
+from affectscope.io.edf import inspect_edf, read_edf
 from affectscope.io.files import shown
 from affectscope.io.video import inspect_video
 from affectscope.preprocessing.ecg import analyse_ecg
 from affectscope.preprocessing.eda import PLAUSIBLE
-from affectscope.preprocessing.units import to_microsiemens
-from affectscope.records import EMOTIONS, FloatArray, Notice, Signal, VideoTrack
+from affectscope.preprocessing.units import to_microsiemens, to_millivolts
+from affectscope.records import EMOTIONS, Eeg, FloatArray, Notice, Signal, VideoTrack
 
 NAME = "mahnob"
 SESSION_PATTERN = r"[^/]+/session\.xml"
 SAMPLING_RATE = 256.0
+EEG_CHANNELS = 32
 MARGIN = 30.0
 """Seconds recorded before and after the stimulus."""
 
@@ -72,7 +76,7 @@ _LENGTH_TOLERANCE = 2.0  # s
 
 @dataclass(frozen=True, eq=False)
 class _Trial:
-    """A session's signals: electrodes by name (samples,), GSR in the header's unit, and its span.
+    """A session's signals: electrodes by name (samples,), GSR in the header's unit, EEG, its span.
 
     ``onset`` and ``duration``: of the stimulus, seconds from the recording's start.
     """
@@ -82,6 +86,7 @@ class _Trial:
     electrodes: dict[str, FloatArray]
     unit: str
     gsr: ChannelData | None
+    eeg: Eeg | None
     onset: float
     duration: float
     notices: tuple[Notice, ...]
@@ -160,6 +165,7 @@ def _read_subject(person: PersonTrials, sessions: Sequence[MahnobSession]) -> Su
             signals={"ecg": _ecg(person, trial, lead), "eda": _eda(person, trial, unit)},
             video=_video(person, trial),
             notices=trial.notices,
+            eeg=trial.eeg,
         )
     return person.done()
 
@@ -198,15 +204,41 @@ def _read_trial(person: PersonTrials, session: MahnobSession) -> _Trial | None:
         sentence = f"The recording of clip {session.clip} has only {count / rate:.1f} s."
         person.exclude(session.clip, "E_CORPUS", sentence)
         return None
+    eeg = None
+    try:
+        eeg = _eeg(path, onset=span[0], samples=count)
+    except InputError as error:
+        sentence = f"Clip {session.clip} is read without its EEG. {error.sentence}"
+        notices.append(Notice("W_CORPUS", sentence))
     return _Trial(
         session,
         rate,
         {name: data.values for name, data in electrodes.items()},
         first.unit or "",
         gsr,
+        eeg,
         *span,
         (*first.notices, *notices),
     )
+
+
+def _eeg(path: Path, *, onset: float, samples: int) -> Eeg:
+    """The channels before EXG1, which has this many samples.
+
+    Raises:
+        InputError: E_CORPUS where they are not 32 alike; any code of ``read_edf``; E_UNIT.
+    """
+    names = [channel.name for channel in inspect_edf(path).channels]
+    if [name.casefold() for name in names].index("exg1") != EEG_CHANNELS:
+        raise InputError("E_CORPUS", f"{shown(path)} has not 32 channels before EXG1.")
+    values = np.empty((samples, EEG_CHANNELS), order="F")
+    for number in range(EEG_CHANNELS):
+        data = read_edf(path, SignalSource(number + 1))
+        if (len(data.values), data.sampling_rate) != (samples, SAMPLING_RATE):
+            raise InputError("E_CORPUS", f"The EEG of {shown(path)} has not 256 Hz throughout.")
+        stored = Signal(data.values, SAMPLING_RATE, data.unit or "none", 0.0)
+        values[:, number] = 1000.0 * to_millivolts(stored).values
+    return Eeg(values, tuple(names[:EEG_CHANNELS]), SAMPLING_RATE, -onset)
 
 
 def _stimulus(

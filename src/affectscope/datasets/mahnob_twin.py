@@ -1,7 +1,8 @@
 """A small twin of MAHNOB-HCI: session.xml and BDF files in their layout, of simulated people.
 
-THIS IS NO HUMAN DATA AND NO EVIDENCE ABOUT PEOPLE. All stimuli have one length; channels other than
-ECG, GSR and Status are zero; there are no videos.
+THIS IS NO HUMAN DATA AND NO EVIDENCE ABOUT PEOPLE. All stimuli have one length; the EEG is a
+repeated pattern that holds nothing; channels other than EEG, ECG, GSR and Status are zero; there
+are no videos.
 
 Legend: C channels, R records of one second, P = 256 samples of a record.
 """
@@ -15,12 +16,15 @@ from numpy.typing import NDArray
 
 from affectscope.datasets.corpus_twin import TwinPerson, start_twin, write_bytes
 from affectscope.datasets.mahnob import MARGIN
+from affectscope.datasets.twin_eeg import repeated_pattern
 from affectscope.io.files import write_text
 
 RATE = 256
-_EEG = 32
+_EEG = ("Fp1", "AF3", "F7", "F3", "FC1", "FC5", "T7", "C3", "CP1", "CP5", "P7", "P3", "Pz", "PO3",
+        "O1", "Oz", "O2", "PO4", "P4", "P8", "CP6", "CP2", "C4", "T8", "FC6", "FC2", "F4", "F8",
+        "AF4", "Fp2", "Fz", "Cz")  # fmt: skip
 _LABELS = (
-    *(f"EEG{n}" for n in range(1, _EEG + 1)),
+    *_EEG,
     *(f"EXG{n}" for n in range(1, 9)),
     "GSR1", "GSR2", "Erg1", "Erg2", "Resp", "Temp", "Status",
 )  # fmt: skip
@@ -82,6 +86,8 @@ def _channels(person: TwinPerson, clip: int, duration: int) -> NDArray[np.int32]
     for name, share in (("EXG1", -0.3), ("EXG2", 0.1), ("EXG3", 0.7)):
         microvolts = drift + share * 1000.0 * ecg[:samples]
         stored[_LABELS.index(name)] = np.rint(microvolts / step)
+    brain = np.resize(repeated_pattern(RATE, len(_EEG)), (samples, len(_EEG)))
+    stored[: len(_EEG)] = np.rint(brain.T / step)
     stored[_LABELS.index("GSR1")] = np.rint(1000.0 * eda[:samples] / _NANOSIEMENS_PER_STEP)
     status = stored[_LABELS.index("Status")]
     status[:] = _REST

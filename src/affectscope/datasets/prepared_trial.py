@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affectscope.datasets.corpus import Exclusion
+from affectscope.datasets.trial_body import write_body
 from affectscope.datasets.window_dataset import (
     HIGHEST_RATE,
     StreamSettings,
@@ -26,10 +27,12 @@ from affectscope.datasets.window_dataset import (
 from affectscope.errors import ModelError, SessionError
 from affectscope.io.model_files import FACE_MODEL
 from affectscope.io.sealed_folder import write_sealed
+from affectscope.preprocessing.eeg import eeg_power
 from affectscope.preprocessing.windows import NetworkSignal, Preprocessing
 from affectscope.records import (
     MODALITIES,
     BoolArray,
+    Eeg,
     FloatArray,
     JsonObject,
     Modality,
@@ -42,7 +45,7 @@ from affectscope.records import (
 FACE_SHARE = 0.9
 """A trial keeps its face where it is seen in at least this share of the rows (METHOD.md 5)."""
 
-_FORMAT = 1
+_FORMAT = 2
 """Raised whenever the same input would be prepared differently; old entries are then not found."""
 
 _NAMES = {"face": "face", "ecg": "ECG", "eda": "EDA"}
@@ -137,6 +140,7 @@ def trial_key(recording: Recording, settings: PreparedSettings, video_sha256: st
         "face_model": [model.sha256 for model in FACE_MODEL] if video is not None else None,
         "ecg": _signal_identity(recording.ecg),
         "eda": _signal_identity(recording.eda),
+        "eeg": _eeg_identity(recording.eeg),
         "labels": [_digest(labels.times), _digest(labels.values)],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -146,6 +150,12 @@ def _signal_identity(signal: Signal | None) -> list[Any] | None:
     if signal is None:
         return None
     return [_digest(signal.values), signal.sampling_rate, signal.unit, signal.start_time]
+
+
+def _eeg_identity(eeg: Eeg | None) -> list[Any] | None:
+    if eeg is None:
+        return None
+    return [_digest(eeg.values), eeg.channels, eeg.sampling_rate, eeg.start_time]
 
 
 def _digest(values: FloatArray) -> str:
@@ -214,6 +224,8 @@ def _fill(folder: Path, task: TrialTask, stream: WindowStream) -> JsonObject:
     for name, signal in signals.items():
         np.save(folder / f"{name}.npy", signal.values)
         np.save(folder / f"{name}_valid.npy", signal.valid)
+    eeg = None if recording.eeg is None else eeg_power(recording.eeg)
+    write_body(folder, stream.body, eeg)
     return {
         "subject_id": recording.subject_id,
         "trial_id": recording.trial_id,

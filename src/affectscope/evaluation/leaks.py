@@ -18,7 +18,11 @@ from affectscope.evaluation.samples import Fold, Rows, Samples
 from affectscope.evaluation.trials import TrialTable, trial_table
 from affectscope.records import BoolArray, FloatArray
 
-PartKind = Literal["normaliser", "autoencoder", "encoder", "classifier", "threshold", "calibration"]
+PartKind = Literal[
+    "normaliser", "person normaliser", "autoencoder", "encoder", "classifier", "threshold",
+    "calibration",
+]  # fmt: skip
+"""A person normaliser scales each person by that person's own unlabelled data."""
 
 HIGHEST_CORRELATION = 0.9
 """Rank correlation with clip length, within people, above which a feature is refused."""
@@ -133,6 +137,9 @@ def check_features(samples: Samples, features: FloatArray, names: Sequence[str])
     assert features.shape == (len(samples), len(names)), features.shape
     table = trial_table(samples)
     means = table.means(features, np.arange(len(samples)))
+    # A mean's rounding grows with the number of its rows; it must not be ranked.
+    largest = np.abs(np.nan_to_num(means)).max(axis=0, initial=1e-300)
+    means = np.round(means / largest, 10)
     for name, values in zip(names, means.T, strict=True):
         measured = np.isfinite(values)
         correlation = _within_people(table, values, measured)

@@ -1,7 +1,8 @@
 """ECG -> cleaned millivolts, a mask, heartbeats, heart rate and its variability.
 
-NeuroKit2 cleans (0.5 Hz high-pass, mains smoothing) and finds R peaks; see Makowski et al.,
-Behavior Research Methods 53:1689 (2021). What is ours: masks (``ecg_quality``), polarity, measures.
+NeuroKit2 cleans (0.5 Hz high-pass, mains smoothing); see Makowski et al., Behavior Research Methods
+53:1689 (2021). R peaks are those that NeuroKit2 finds (``r_peaks``). What is ours: masks
+(``ecg_quality``), polarity, measures.
 
 Legend: S samples, B beats, M = B - 1 intervals, N times.
 """
@@ -9,7 +10,6 @@ Legend: S samples, B beats, M = B - 1 intervals, N times.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -26,6 +26,7 @@ from affectscope.preprocessing.ecg_quality import (
     sampled_slowly,
     without_faint,
 )
+from affectscope.preprocessing.r_peaks import r_peaks
 from affectscope.preprocessing.scaling import resample
 from affectscope.preprocessing.signal_quality import (
     bridged,
@@ -57,6 +58,7 @@ NORMAL_DEVIATION = 0.2
 
 _BLOCK = 10.0  # seconds whose skewness votes on the polarity
 _SHORTEST_PIECE = 1.0  # seconds: no beats are sought in less
+_SHORTEST_DELAY = 0.18  # seconds: NeuroKit2's own 0.3 would halve a rate above 200 bpm (P28)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +126,51 @@ def analyse_ecg(signal: Signal) -> EcgAnalysis:
     return replace(analysis, notices=(*analysis.notices, *_doubts(analysis)))
 
 
+@dataclass(frozen=True, eq=False)
+class RrIntervals:
+    """RR intervals (M,), each beginning where the one before ends.
+
+    Attributes:
+        starts, durations: seconds.
+        plausible: 20 to 250 beats per minute, and all of it seen.
+        normal: plausible and normal-to-normal: within ``NORMAL_DEVIATION`` of what is usual there.
+    """
+
+    starts: FloatArray
+    durations: FloatArray
+    plausible: BoolArray
+    normal: BoolArray
+
+    @property
+    def pairs(self) -> BoolArray:
+        """(M - 1,) neighbours that are both normal: their difference counts in RMSSD."""
+        return self.normal[:-1] & self.normal[1:]
+
+
+def rr_intervals(analysis: EcgAnalysis) -> RrIntervals:
+    """The intervals between an ECG's beats; none that reaches over a masked span is plausible."""
+    peaks, cleaned = analysis.peak_times, analysis.cleaned
+    samples = np.rint((peaks - cleaned.start_time) * cleaned.sampling_rate)
+    span = np.searchsorted(runs(analysis.valid)[:, 0], samples, side="right")
+    return intervals_between(peaks, np.diff(span) == 0)
+
+
+def intervals_between(beat_times: FloatArray, seen: BoolArray) -> RrIntervals:
+    """The intervals between beats (B,) in seconds, ascending, of whatever sensor.
+
+    Args:
+        seen: (B - 1,) False where beats may have been missed between two beats.
+    """
+    durations = np.diff(beat_times)
+    plausible = seen & (durations >= SHORTEST_RR) & (durations <= LONGEST_RR)
+    normal = np.zeros_like(plausible)
+    if plausible.any():
+        used = durations[plausible]
+        usual = median_filter(used, size=11, mode="nearest")
+        normal[plausible] = np.abs(used - usual) <= NORMAL_DEVIATION * usual
+    return RrIntervals(beat_times[:-1], durations, plausible, normal)
+
+
 def heart_rate_at(analysis: EcgAnalysis, times: FloatArray) -> FloatArray:
     """(N,) heart rate in bpm at (N,) times: RR intervals, interpolated between their middles.
 
@@ -134,7 +181,7 @@ def heart_rate_at(analysis: EcgAnalysis, times: FloatArray) -> FloatArray:
     rate = np.full(len(times), np.nan)
     if _total(analysis) < MINIMUM_FOR_HEART_RATE:
         return rate
-    intervals = _intervals(analysis)
+    intervals = rr_intervals(analysis)
     middles = intervals.starts + intervals.durations / 2
     for first, stop in runs(intervals.plausible):
         end = intervals.starts[stop - 1] + intervals.durations[stop - 1]
@@ -153,7 +200,7 @@ def rmssd_at(analysis: EcgAnalysis, times: FloatArray, window: float = 60.0) -> 
     times = np.asarray(times, dtype=np.float64)
     if _total(analysis) < MINIMUM_FOR_VARIABILITY or _sampled_too_slowly(analysis):
         return np.full(len(times), np.nan)
-    intervals = _intervals(analysis)
+    intervals = rr_intervals(analysis)
     pair = intervals.pairs
     pair_times = intervals.starts[1:][pair]
     squares = np.cumsum(np.concatenate([[0.0], np.diff(intervals.durations)[pair] ** 2]))
@@ -180,7 +227,7 @@ def heart_rate_variability(analysis: EcgAnalysis, start: float, end: float) -> H
     the ESC and NASPE, Circulation 93:1043 (1996).
     """
     readable_time = valid_duration(analysis.valid, analysis.cleaned, start, end)
-    intervals = _intervals(analysis)
+    intervals = rr_intervals(analysis)
     inside = (intervals.starts >= start) & (intervals.starts + intervals.durations <= end)
     plausible = intervals.plausible & inside
     if readable_time < MINIMUM_FOR_HEART_RATE:
@@ -223,38 +270,6 @@ def _too_little_for_variability(analysis: EcgAnalysis, readable_time: float) -> 
 
 def _absent(reason: str) -> HeartRateVariability:
     return HeartRateVariability(None, None, None, reason)
-
-
-@dataclass(frozen=True, eq=False)
-class _Intervals:
-    """RR intervals (M,): start and duration in seconds, plausible and normal-to-normal."""
-
-    starts: FloatArray
-    durations: FloatArray
-    plausible: BoolArray
-    normal: BoolArray
-
-    @property
-    def pairs(self) -> BoolArray:
-        """(M - 1,) neighbours that are both normal: their difference counts in RMSSD."""
-        return self.normal[:-1] & self.normal[1:]
-
-
-def _intervals(analysis: EcgAnalysis) -> _Intervals:
-    peaks, cleaned = analysis.peak_times, analysis.cleaned
-    if len(peaks) < 2:
-        nothing = np.empty(0)
-        return _Intervals(nothing, nothing, nothing.astype(bool), nothing.astype(bool))
-    durations = np.diff(peaks)
-    samples = np.rint((peaks - cleaned.start_time) * cleaned.sampling_rate)
-    span = np.searchsorted(runs(analysis.valid)[:, 0], samples, side="right")
-    plausible = (np.diff(span) == 0) & (durations >= SHORTEST_RR) & (durations <= LONGEST_RR)
-    normal = np.zeros_like(plausible)
-    if plausible.any():
-        used = durations[plausible]
-        usual = median_filter(used, size=11, mode="nearest")
-        normal[plausible] = np.abs(used - usual) <= NORMAL_DEVIATION * usual
-    return _Intervals(peaks[:-1], durations, plausible, normal)
 
 
 def _total(analysis: EcgAnalysis) -> float:
@@ -337,21 +352,13 @@ def _polarity(cleaned: FloatArray, sampling_rate: float) -> float:
 
 def _beats(cleaned: FloatArray, valid: BoolArray, sampling_rate: float) -> IntArray:
     """(B,) samples of the R peaks of all valid pieces."""
-    import neurokit2
-
-    found = [np.empty(0, dtype=np.int64)]
-    for start, stop in runs(valid):
-        if stop - start < window_samples(_SHORTEST_PIECE, sampling_rate):
-            continue
-        with warnings.catch_warnings():
-            # Without a complete QRS complex it averages an empty list, and then finds no beat.
-            warnings.filterwarnings("ignore", "Mean of empty slice|invalid value", RuntimeWarning)
-            # Its own 0.3 s between beats would halve any heart rate above 200 bpm (P28).
-            peaks = neurokit2.ecg_findpeaks(
-                cleaned[start:stop], sampling_rate=sampling_rate, method="neurokit", mindelay=0.18
-            )["ECG_R_Peaks"]
-        found.append(start + np.asarray(peaks, dtype=np.int64))
-    return np.concatenate(found)
+    pieces = runs(valid)
+    shortest = window_samples(_SHORTEST_PIECE, sampling_rate)
+    found = [
+        start + r_peaks(cleaned[start:stop], sampling_rate, minimum_delay=_SHORTEST_DELAY)
+        for start, stop in pieces[pieces[:, 1] - pieces[:, 0] >= shortest]
+    ]
+    return np.concatenate([np.empty(0, dtype=np.int64), *found])
 
 
 def _doubts(analysis: EcgAnalysis) -> list[Notice]:

@@ -57,6 +57,8 @@ MINIMUM_RESPONSE = 0.01
 """uS: smallest response that counts."""
 RESPONSE_RATE = 2.0
 """Hz: below it responses are not sought (P29)."""
+RISE = 5.0
+"""Seconds before a peak that hold its onset."""
 MINIMUM_FOR_RESPONSES = 30.0
 """Seconds of readable signal that a number of responses per minute needs."""
 
@@ -72,9 +74,9 @@ _CONTACT_MARGIN = 0.5  # seconds masked on both sides of a lost contact
 _MOVEMENT_MARGIN = 1.0  # seconds
 _FASTEST = 10.0  # uS per second
 _FILTERED_FROM = 7.0  # Hz: NeuroKit2 filters nothing at 6 Hz and below
+_TONIC = 0.05  # Hz
 _SEPARATED_AT = 16.0  # Hz
 _REFLECTION = 30.0  # seconds
-_RISE = 5.0  # seconds before a peak that hold its onset
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +130,8 @@ def analyse_eda(signal: Signal) -> EdaAnalysis:
     valid = usable(faults, rate)
     if not valid.any():
         raise unusable(faults, "eda")
-    tonic, peaks, amplitudes = _separated(cleaned, valid, rate, max(MINIMUM_RESPONSE, 2 * step))
+    tonic = slower_than(_TONIC, cleaned, valid, rate)
+    peaks, amplitudes = _all_responses(cleaned, valid, rate, max(MINIMUM_RESPONSE, 2 * step))
     notices = [
         notice
         for fault, mask in faults.items()
@@ -254,35 +257,55 @@ def _too_fast(cleaned: FloatArray, valid: BoolArray, sampling_rate: float) -> Bo
     return widened(jump, round(_MOVEMENT_MARGIN * sampling_rate))
 
 
-def _separated(
-    cleaned: FloatArray, valid: BoolArray, sampling_rate: float, minimum: float
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Tonic (S,), times of the responses (R,) in seconds from the first sample, amplitudes (R,)."""
-    tonic = cleaned.copy()
-    times, amplitudes = [np.empty(0)], [np.empty(0)]
-    every = max(1, int(sampling_rate // _SEPARATED_AT)) if sampling_rate > 32.0 else 1
-    rate = sampling_rate / every
+def slower_than(
+    frequency: float, cleaned: FloatArray, valid: BoolArray, sampling_rate: float
+) -> FloatArray:
+    """(S,) what changes slower than ``frequency`` Hz, each valid piece alone; lines between.
+
+    Args:
+        cleaned: (S,) uS, without anything above 8 Hz where ``sampling_rate`` is above 32 Hz.
+    """
+    slow = cleaned.copy()
+    every = _every(sampling_rate)
     for start, stop in runs(valid):
         piece = cleaned[start:stop:every]
-        level = _tonic(piece, rate)
-        tonic[start:stop] = np.interp(np.arange(stop - start), np.arange(len(piece)) * every, level)
-        if sampling_rate >= RESPONSE_RATE:
-            peaks, sizes = _responses(piece, rate, minimum)
-            times.append(start / sampling_rate + peaks / rate)
-            amplitudes.append(sizes)
-    return bridged(tonic, valid), np.concatenate(times), np.concatenate(amplitudes)
+        level = _low_passed(frequency, piece, sampling_rate / every)
+        slow[start:stop] = np.interp(np.arange(stop - start), np.arange(len(piece)) * every, level)
+    return bridged(slow, valid)
 
 
-def _tonic(piece: FloatArray, sampling_rate: float) -> FloatArray:
-    """The level of one piece; its median where it is too short or too slow to be separated."""
+def _every(sampling_rate: float) -> int:
+    """Of how many samples one is enough for a cleaned EDA, which holds nothing above 3 Hz."""
+    return max(1, int(sampling_rate // _SEPARATED_AT)) if sampling_rate > 32.0 else 1
+
+
+def _low_passed(frequency: float, piece: FloatArray, sampling_rate: float) -> FloatArray:
+    """One piece; its median where it is too short or too slow to be separated."""
     import neurokit2
 
     reflected = min(len(piece) - 1, round(_REFLECTION * sampling_rate))
     padded = np.pad(piece, reflected, mode="reflect", reflect_type="odd")
-    if len(padded) < 20 or sampling_rate < 0.5:
+    if len(padded) < 20 or sampling_rate < 10 * frequency:
         return np.full(len(piece), np.median(piece))
-    level = neurokit2.eda_phasic(padded, sampling_rate=sampling_rate, method="highpass")
-    return np.asarray(level["EDA_Tonic"])[reflected : reflected + len(piece)]
+    # The tonic part of its ``eda_phasic(method="highpass")``, without the phasic one.
+    level = neurokit2.signal_filter(
+        padded, sampling_rate=sampling_rate, highcut=frequency, method="butterworth"
+    )
+    return np.asarray(level)[reflected : reflected + len(piece)]
+
+
+def _all_responses(
+    cleaned: FloatArray, valid: BoolArray, sampling_rate: float, minimum: float
+) -> tuple[FloatArray, FloatArray]:
+    """Times of the responses (R,) in seconds from the first sample, and amplitudes (R,)."""
+    times, amplitudes = [np.empty(0)], [np.empty(0)]
+    every = _every(sampling_rate)
+    rate = sampling_rate / every
+    for start, stop in runs(valid) if sampling_rate >= RESPONSE_RATE else ():
+        peaks, sizes = _responses(cleaned[start:stop:every], rate, minimum)
+        times.append(start / sampling_rate + peaks / rate)
+        amplitudes.append(sizes)
+    return np.concatenate(times), np.concatenate(amplitudes)
 
 
 def _responses(
@@ -290,7 +313,7 @@ def _responses(
 ) -> tuple[FloatArray, FloatArray]:
     """Peaks (R,) in samples, and their amplitudes (R,): the rise within the 5 s before, uS."""
     peaks, _ = find_peaks(piece, prominence=minimum)
-    before = round(_RISE * sampling_rate)
+    before = round(RISE * sampling_rate)
     onsets = [
         piece[max(0, peak - before, last) : peak + 1].min()
         for last, peak in zip(np.append(0, peaks), peaks, strict=False)

@@ -193,6 +193,21 @@ def test_missing_eeg_is_reported_and_takes_nothing_out(tmp_path: Path) -> None:
     assert set(trials.recordings[0].tracks) == {"ecg", "eda"}
 
 
+def test_the_eeg_has_its_channels_times_and_holes(tmp_path: Path) -> None:
+    data = trial_data()
+    data[:, :14] = np.random.default_rng(2).normal(0.0, 20.0, (len(data), 14))
+    data[1000:1100, 3] = np.nan
+    first, second = read(tmp_path, cell("4", data=data), cell("5")).recordings
+    assert first.eeg is not None
+    assert second.eeg is not None
+    np.testing.assert_array_equal(first.eeg.values, data[:, :14])
+    assert (first.eeg.values.dtype, second.eeg.values.shape) == (np.float64, (len(data), 14))
+    assert (first.eeg.start_time, first.eeg.sampling_rate) == (-5.0, 128.0)
+    assert first.eeg.channels[:3] == ("AF3", "F7", "F3")
+    assert first.eeg.channels[-1] == "AF4"
+    assert len(set(first.eeg.channels)) == 14
+
+
 @pytest.mark.parametrize(
     ("values", "quantity", "unit"),
     [

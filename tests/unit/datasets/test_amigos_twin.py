@@ -7,6 +7,7 @@ import tomllib
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,9 +28,11 @@ from affectscope.datasets.amigos_inspection import (
 )
 from affectscope.datasets.amigos_layout import read_trials, segment_count
 from affectscope.datasets.amigos_twin import TwinSettings, write_amigos_twin
-from affectscope.datasets.amigos_twin_affect import CLIP_DURATIONS, draw_trial
+from affectscope.datasets.amigos_twin_affect import CLIP_DURATIONS, TwinAffect, draw_trial
+from affectscope.datasets.personality import TRAITS, read_personality
 from affectscope.errors import OutputError, SessionError
 from affectscope.io.video import FrameReader
+from affectscope.preprocessing.eeg import eeg_feature_names, eeg_features, eeg_power
 from affectscope.records import TARGETS
 
 TINY = TwinSettings(numbers=(8, 9, 11), seed=5, clip_scale=0.1, frame_rate=2.0, face_clips=("18",))
@@ -215,7 +218,7 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "changed",
     [{"participants": 0}, {"numbers": (41,)}, {"clip_scale": 0.0}, {"effect": 1.5},
-     {"frame_rate": 0.0}],
+     {"frame_rate": 0.0}, {"noise": 1.1}, {"noise": -0.1}, {"designed": 0.9}],
 )  # fmt: skip
 def test_impossible_settings_are_refused(changed: dict[str, object]) -> None:
     with pytest.raises(SessionError, match="E_CONFIG"):
@@ -248,7 +251,8 @@ def test_effects_are_weak_and_absent_where_asked() -> None:
         right = []
         for number in range(40):
             for clip in SHORT_CLIPS:
-                trial = draw_trial(clip, 6.0, subject_id=str(number), seed=1, effect=effect)
+                rules = TwinAffect(effect)
+                trial = draw_trial(clip, 6.0, subject_id=str(number), seed=1, rules=rules)
                 face, body = trial.face.values[-30:, 0].mean(), trial.body.values[-30:, 1].mean()
                 right.append(
                     ((face > 0) == (trial.ratings[1] > 5), (body > 0) == (trial.ratings[0] > 5))
@@ -259,3 +263,94 @@ def test_effects_are_weak_and_absent_where_asked() -> None:
     assert TARGETS[:2] == ("valence", "arousal")
     assert all(0.58 < share < 0.70 for share in agreement(0.5))
     assert all(0.42 < share < 0.58 for share in agreement(0.0))
+
+
+CLEAR = TwinAffect(effect=1.0, noise=0.0, designed=0.8)
+
+
+def test_without_noise_what_is_rated_is_what_is_shown_and_meant() -> None:
+    for number in range(5):
+        for clip in SHORT_CLIPS:
+            trial = draw_trial(clip, 60.0, subject_id=str(number), seed=1, rules=CLEAR)
+            valence, arousal, liking = (trial.ratings[[1, 0, 3]] - 5.0) / 4.0
+            shown = np.array([trial.face.values[:, 0].mean(), trial.body.values[100:, 1].mean()])
+            np.testing.assert_allclose([valence, arousal], shown, atol=0.3)  # it moves: sd 0.12
+            assert (valence > 0) == (liking > 0) == ("HV" in QUADRANTS[clip])
+            assert (arousal > 0) == ("HA" in QUADRANTS[clip])
+            assert min(abs(valence), abs(arousal)) > 0.4
+
+
+def test_clips_move_people_as_far_as_they_are_designed_to() -> None:
+    felt = []
+    for designed in (0.0, 0.3, 0.8):
+        rules = TwinAffect(effect=1.0, noise=0.0, designed=designed)
+        rated = [draw_trial(c, 6.0, subject_id="1", seed=2, rules=rules).ratings[:2]
+                 for c in SHORT_CLIPS]  # fmt: skip
+        felt.append((np.array(rated) - 5.0) / 4.0)
+    signs = np.array([[1 if "HA" in QUADRANTS[c] else -1, 1 if "HV" in QUADRANTS[c] else -1]
+                      for c in SHORT_CLIPS])  # fmt: skip
+    np.testing.assert_allclose(felt[1] - felt[0], 0.3 * signs, atol=0.005)  # ratings are rounded
+    np.testing.assert_allclose(felt[2] - felt[0], 0.8 * signs, atol=0.16)  # and end at 1 and 9
+
+
+def test_noise_is_a_factor_on_what_is_one_persons() -> None:
+    def spread(noise: float) -> float:
+        rules = TwinAffect(effect=1.0, noise=noise, designed=0.0)
+        rated = [draw_trial("4", 6.0, subject_id=str(n), seed=1, rules=rules).ratings[0]
+                 for n in range(60)]  # fmt: skip
+        return float(np.std(rated))
+
+    assert spread(0.0) == pytest.approx(0.0, abs=1e-9)
+    assert spread(0.5) == pytest.approx(0.5 * spread(1.0), rel=0.15)
+
+
+def test_the_eeg_follows_affect_only_where_asked(tmp_path: Path) -> None:
+    clear = replace(FACELESS, effect=1.0, noise=0.0, designed=0.8)
+    names = eeg_feature_names(open_eeg(tmp_path / "plain", clear)[0].eeg.channels)
+    asymmetry, beta = names.index("eeg_F3-F4_alpha"), names.index("eeg_O1_beta")
+    for recordings, follows in (
+        (open_eeg(tmp_path / "affect", replace(clear, eeg="affect")), True),
+        (open_eeg(tmp_path / "nothing", clear), False),
+    ):
+        shown = np.array([features_of(recording) for recording in recordings])
+        rated = np.array([recording.labels.values[0, :2] for recording in recordings])
+        if not follows:
+            assert np.ptp(shown, axis=0).max() == 0.0
+            continue
+        for feature, target, sign in ((asymmetry, 0, -1), (beta, 1, 1)):
+            correlation = np.corrcoef(shown[:, feature], rated[:, target])[0, 1]
+            assert sign * correlation > 0.9
+        crossed = np.corrcoef(shown[:, asymmetry], rated[:, 1])[0, 1]
+        assert abs(crossed) < 0.6
+
+
+def open_eeg(folder: Path, settings: TwinSettings) -> tuple[Any, ...]:
+    (person,) = open_amigos(write_amigos_twin(folder, settings))
+    return person.recordings
+
+
+def features_of(recording: Any) -> Any:
+    """Of the stimulus."""
+    span = np.array([[0.0, recording.labels.times[-1]]])
+    return eeg_features(eeg_power(recording.eeg), span)[0]
+
+
+def test_other_signals_do_not_depend_on_the_eeg_and_the_traits(tmp_path: Path) -> None:
+    plain = write_amigos_twin(tmp_path / "plain", FACELESS)
+    other = replace(FACELESS, eeg="affect", personality=True)
+    asked = write_amigos_twin(tmp_path / "asked", other)
+    assert not (plain / "personality.csv").exists()
+    name = "Data_Preprocessed/Data_Preprocessed_P01.mat"
+    for one, two in zip(read_trials(plain / name), read_trials(asked / name), strict=True):
+        np.testing.assert_array_equal(one.ecg_right, two.ecg_right)
+        np.testing.assert_array_equal(one.gsr, two.gsr)
+        np.testing.assert_array_equal(one.ratings, two.ratings)
+        assert one.eeg.shape == two.eeg.shape
+        assert len(one.eeg) == 0 or not np.array_equal(one.eeg, two.eeg)
+    traits = read_personality(asked / "personality.csv")
+    assert list(traits) == ["P01"]
+    assert traits["P01"].shape == (len(TRAITS),)
+    assert ((traits["P01"] >= 1) & (traits["P01"] <= 7)).all()
+    write_amigos_twin(asked, other)  # it goes on in its folder, the table included
+    stated = tomllib.loads((asked / "TWIN.toml").read_text())
+    assert (stated["eeg"], stated["personality"], stated["noise"]) == ("affect", True, 1.0)

@@ -52,6 +52,9 @@ def test_values_and_ratings_are_those_of_the_file(twin: Path) -> None:
         assert (recording.eda.start_time, recording.eda.end_time) == (-3.0, 60.0)
         np.testing.assert_array_equal(recording.labels.times, [0.0, 60.0])
         valence, arousal, _, liking = (content["labels"][index] - 5) / 4
+        assert recording.eeg is not None
+        np.testing.assert_array_equal(recording.eeg.values, content["data"][index, :32].T)
+        assert (recording.eeg.start_time, recording.eeg.sampling_rate) == (-3.0, 128.0)
         np.testing.assert_allclose(
             recording.labels.values, [[valence, arousal, liking, *[np.nan] * 7]] * 2
         )
@@ -126,6 +129,19 @@ def test_ratings_that_contradict_the_file_leave_the_video_out(twin: Path, tmp_pa
     assert {e.trial_id: e.code for e in person.exclusions if e.modality == "face"} == {
         "1": "E_CORPUS", "2": "E_CORPUS", "3": "E_CORPUS"
     }  # fmt: skip
+
+
+def test_the_eeg_has_the_corpus_order_and_keeps_its_holes(tmp_path: Path) -> None:
+    data = np.full((1, 40, 8064), 2e5) + np.arange(40)[:, None]
+    data[0, 3, 100:200] = np.inf
+    (person,) = changed(tmp_path, data=data, labels=np.full((1, 4), 5.0))
+    (recording,) = person.recordings
+    assert recording.eeg is not None
+    assert recording.eeg.values.shape == (8064, 32)
+    by_name = dict(zip(recording.eeg.channels, recording.eeg.values[0] - 2e5, strict=True))
+    assert (by_name["Fp1"], by_name["Oz"], by_name["Fp2"], by_name["O2"]) == (0, 14, 16, 31)
+    missing = np.isnan(recording.eeg.values)
+    assert missing.sum() == missing[100:200, 3].sum() == 100
 
 
 def test_a_gsr_without_its_level_is_no_resistance(tmp_path: Path) -> None:

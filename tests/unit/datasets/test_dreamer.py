@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -31,12 +32,22 @@ def saved(folder: Path, people: list[Any], **more: Any) -> Path:
     return folder
 
 
-def person(*stimuli: Any, scores: Any = None) -> dict[str, Any]:
-    cells = np.empty((len(stimuli), 1), dtype=object)
-    for index, stimulus in enumerate(stimuli):
-        cells[index, 0] = stimulus
+def cells(values: Sequence[Any]) -> np.ndarray:
+    column = np.empty((len(values), 1), dtype=object)
+    for index, value in enumerate(values):
+        column[index, 0] = value
+    return column
+
+
+def person(*stimuli: Any, scores: Any = None, eeg: Sequence[Any] = ()) -> dict[str, Any]:
     column = np.full((len(stimuli), 1), 3.0) if scores is None else scores
-    return {"ECG": {"stimuli": cells}, "ScoreValence": column, "ScoreArousal": column}
+    brain = {"EEG": {"stimuli": cells(eeg)}} if eeg else {}
+    return {
+        "ECG": {"stimuli": cells(stimuli)},
+        "ScoreValence": column,
+        "ScoreArousal": column,
+        **brain,
+    }
 
 
 def test_values_and_ratings_are_those_of_the_file(twin: Path) -> None:
@@ -55,6 +66,9 @@ def test_values_and_ratings_are_those_of_the_file(twin: Path) -> None:
             assert (recording.ecg.unit, recording.ecg.sampling_rate) == ("uV", 256.0)
             assert (recording.ecg.start_time, recording.ecg.duration) == (0.0, 15.0)
             np.testing.assert_array_equal(recording.labels.times, [0.0, 15.0])
+            assert recording.eeg is not None
+            np.testing.assert_array_equal(recording.eeg.values, written.EEG.stimuli[index])
+            assert (recording.eeg.sampling_rate, recording.eeg.start_time) == (128.0, 0.0)
             expected = [
                 (written.ScoreValence[index] - 3) / 2,
                 (written.ScoreArousal[index] - 3) / 2,
@@ -77,6 +91,30 @@ def test_the_better_lead_is_taken_and_told(twin: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(recording.ecg.values, ecg.values)
     (told,) = [notice for notice in read.notices if notice.code == "W_ASSUMED"]
     assert told.sentence.startswith("ECG lead 2 was taken")
+
+
+def test_an_eeg_that_is_not_as_long_as_the_ecg_is_left_out_and_told(
+    twin: Path, tmp_path: Path
+) -> None:
+    (first, *_) = open_dreamer(twin)
+    ecg = first.recordings[0].ecg
+    assert ecg is not None
+    leads = np.column_stack([ecg.values, ecg.values])
+    brain = 4200.0 + np.random.default_rng(1).normal(0.0, 30.0, (15 * 128, 14))
+    brain[7, 2] = np.nan
+    people = [
+        person(leads, leads, leads, leads, eeg=[brain, brain[:900], brain[:, :5]]),
+        person(leads),
+    ]
+    whole, without = open_dreamer(saved(tmp_path, people))
+    found = [recording.eeg for recording in whole.recordings]
+    assert [eeg is None for eeg in found] == [False, True, True, True]
+    assert found[0] is not None
+    assert found[0].channels[:4] == ("AF3", "F7", "F3", "FC5")
+    np.testing.assert_allclose(found[0].values, brain, atol=5e-4)  # NaN stays
+    assert [recording.eeg for recording in without.recordings] == [None]
+    for read, clips in ((whole, "2, 3, 4"), (without, "1")):
+        assert any(f"of the clips {clips}." in notice.sentence for notice in read.notices)
 
 
 def test_the_file_is_read_once(twin: Path, monkeypatch: pytest.MonkeyPatch) -> None:

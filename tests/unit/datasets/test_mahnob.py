@@ -85,6 +85,15 @@ def test_values_and_ratings_are_those_of_the_files(twin: Path) -> None:
         np.testing.assert_array_equal(recording.eda.values, gsr)
         assert (recording.ecg.unit, recording.eda.unit) == ("uV", "nS")
         assert (recording.ecg.start_time, recording.ecg.end_time) == (-30.0, 45.0)
+        assert recording.eeg is not None
+        assert recording.eeg.values.shape == (75 * 256, 32)
+        assert (recording.eeg.sampling_rate, recording.eeg.start_time) == (256.0, -30.0)
+        assert recording.eeg.channels[:2] == ("Fp1", "AF3")
+        for channel in ("Fp1", "Oz", "Cz"):
+            np.testing.assert_allclose(
+                recording.eeg.values[:, recording.eeg.channels.index(channel)],
+                read_edf(bdf, SignalSource(channel)).values,
+            )
         assert recording.notices == ()
     assert len(analyse_ecg(person.recordings[0].ecg).peak_times) > 60
     assert 1 < np.median(to_microsiemens(person.recordings[0].eda).values) < 30
@@ -138,6 +147,40 @@ def test_a_unit_that_does_not_fit_is_tested_or_refused(twin: Path, tmp_path: Pat
     else:
         assert recording.eda.unit in ("nS", "uS")
         assert [notice.code for notice in told] == ["W_ASSUMED"]
+
+
+@pytest.mark.parametrize(
+    ("channel", "changed"), [(3, {"unit": "degC"}), (32, {"label": "Fp9"}), (33, {"label": "EXG1"})]
+)
+def test_an_eeg_that_is_not_as_known_is_left_out_and_told(
+    twin: Path, tmp_path: Path, channel: int, changed: dict[str, str]
+) -> None:
+    folder, bdf = copied(twin, tmp_path)
+    relabelled(bdf, channel, **changed)
+    if channel == 32:  # the first electrode comes one channel later
+        relabelled(bdf, 33, label="EXG1")
+        relabelled(bdf, 34, label="EXG2")
+        relabelled(bdf, 35, label="EXG3")
+    person = only(folder)
+    if channel == 33:  # two channels of one name: no ECG can be taken either
+        assert [e.code for e in person.exclusions] == ["E_CHANNEL"]
+        return
+    (recording,) = person.recordings
+    assert recording.eeg is None
+    assert recording.ecg is not None
+    assert codes(recording.notices) == ["W_CORPUS"]
+    assert "without its EEG" in recording.notices[0].sentence
+
+
+def test_a_unit_of_millivolts_is_converted(twin: Path, tmp_path: Path) -> None:
+    before = only(twin).recordings[0].eeg
+    folder, bdf = copied(twin, tmp_path)
+    relabelled(bdf, 0, unit="mV")
+    after = only(folder).recordings[0].eeg
+    assert before is not None
+    assert after is not None
+    np.testing.assert_allclose(after.values[:, 0], 1000.0 * before.values[:, 0])
+    np.testing.assert_array_equal(after.values[:, 1:], before.values[:, 1:])
 
 
 def test_a_missing_gsr_leaves_the_ecg(twin: Path, tmp_path: Path) -> None:

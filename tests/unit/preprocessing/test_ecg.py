@@ -20,7 +20,9 @@ from affectscope.preprocessing.ecg import (
     analyse_ecg,
     heart_rate_at,
     heart_rate_variability,
+    intervals_between,
     rmssd_at,
+    rr_intervals,
 )
 from affectscope.preprocessing.signal_quality import valid_at
 from affectscope.records import Signal
@@ -446,3 +448,33 @@ def test_P07_any_numbers_end_in_an_analysis_or_a_typed_error(
     rmssd_at(analysis, times)
     heart_rate_variability(analysis, 0.0, 100.0)
     assert valid_at(analysis.valid, analysis.cleaned, analysis.peak_times).all()
+
+
+def test_intervals_follow_one_another_and_gaps_are_not_plausible() -> None:
+    beats = np.array([1.0, 1.8, 2.6, 6.0, 6.8, 7.0, 7.8])
+    seen = np.array([True, False, True, True, True, True])
+    intervals = intervals_between(beats, seen)
+    assert np.array_equal(intervals.starts, beats[:-1])
+    assert np.allclose(intervals.durations, np.diff(beats))
+    # Not seen; 3.4 s are longer and 0.2 s shorter than any heart beats.
+    assert intervals.plausible.tolist() == [True, False, False, True, False, True]
+    assert intervals.normal.tolist() == intervals.plausible.tolist()
+    for few in (0, 1):
+        nothing = intervals_between(beats[:few], np.zeros(0, dtype=bool))
+        assert len(nothing.durations) == len(nothing.starts) == len(nothing.pairs) == 0
+
+
+def test_an_early_beat_is_plausible_and_not_normal() -> None:
+    durations = np.full(40, 0.8)
+    durations[20], durations[21] = 0.5, 1.1
+    intervals = intervals_between(np.cumsum(durations), np.ones(39, dtype=bool))
+    assert intervals.plausible.all()
+    assert np.flatnonzero(~intervals.normal).tolist() == [19, 20]
+    assert np.flatnonzero(~intervals.pairs).tolist() == [18, 19, 20]
+
+
+def test_intervals_are_between_the_beats_that_were_found(real_data: Path) -> None:
+    analysis = record_analysis(real_data, "100")
+    intervals = rr_intervals(analysis)
+    assert np.array_equal(intervals.starts, analysis.peak_times[:-1])
+    assert intervals.plausible.mean() > 0.99

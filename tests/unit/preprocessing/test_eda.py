@@ -15,6 +15,7 @@ from affectscope.preprocessing.eda import (
     analyse_eda,
     responses_per_minute,
     responses_per_minute_at,
+    slower_than,
     tonic_at,
 )
 from affectscope.records import Signal
@@ -367,3 +368,18 @@ def test_P07_any_numbers_end_in_an_analysis_or_a_typed_error(
     responses_per_minute(analysis, 0.0, 100.0)
     assert np.isfinite(analysis.tonic).all()
     assert (analysis.response_amplitudes >= 0.01).all()
+
+
+@pytest.mark.parametrize("rate", [4.0, 128.0])
+def test_slower_than_keeps_what_is_slow_and_bridges_what_is_masked(rate: float) -> None:
+    time = np.arange(round(400 * rate)) / rate
+    slow, fast = np.sin(2 * np.pi * 0.01 * time), np.sin(2 * np.pi * 1.0 * time)
+    valid = np.ones(len(time), dtype=bool)
+    valid[round(180 * rate) : round(190 * rate)] = False
+    found = slower_than(0.1, 5.0 + slow + np.where(valid, fast, 100.0), valid, rate)
+    inner = valid & (time > 30) & (time < 370) & (np.abs(time - 185) > 30)
+    assert np.abs(found - 5.0 - slow)[inner].max() < 0.03
+    edges = found[[round(180 * rate) - 1, round(190 * rate)]]
+    middle = found[round(185 * rate)]
+    assert middle == pytest.approx(edges.mean(), abs=0.02)
+    assert slower_than(0.05, 5.0 + slow, valid, rate).shape == time.shape
