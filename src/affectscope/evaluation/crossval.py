@@ -6,6 +6,7 @@ Legend: M rows, m some of them, K trials, T targets.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from affectscope.evaluation.calibration import conformal_half_width, fit_platt
-from affectscope.evaluation.fold_store import FoldKey, FoldStore, content_hash
+from affectscope.evaluation.fold_store import FoldCost, FoldKey, FoldStore, content_hash
 from affectscope.evaluation.leaks import FittedPart, check_fold, check_parts, fitted_on
 from affectscope.evaluation.metrics import midpoints, positive
 from affectscope.evaluation.predictions import Estimates, join_predictions, prediction_table
@@ -26,8 +27,13 @@ from affectscope.records import FloatArray
 
 _LOG = logging.getLogger(__name__)
 
-Sees = Literal["training people", "the test person's own labels (oracle)"]
+Sees = Literal[
+    "training people",
+    "the test person's signals, without labels (transductive)",
+    "the test person's own labels (oracle)",
+]
 ORACLE: Sees = "the test person's own labels (oracle)"
+TRANSDUCTIVE: Sees = "the test person's signals, without labels (transductive)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +72,8 @@ class System:
         fit: learns from one fold.
         family: "network", "hand-crafted", "trivial", ...: how tables are grouped.
         sees: an oracle knows the test person's own labels, except that of the trial it estimates.
+            A transductive system standardises each person by all of that person's signals; its
+            name ends in "(transductive)".
     """
 
     name: str
@@ -75,6 +83,8 @@ class System:
 
     def __post_init__(self) -> None:
         assert self.oracle == self.name.endswith("(oracle)"), f"{self.name}: an oracle says so"
+        transductive = self.sees == TRANSDUCTIVE
+        assert transductive == self.name.endswith("(transductive)"), f"{self.name}: it says so"
 
     @property
     def oracle(self) -> bool:
@@ -83,6 +93,10 @@ class System:
 
 def _no_progress(done: int, count: int) -> None:
     """Says nothing."""
+
+
+def _no_costs(cost: FoldCost) -> None:
+    """Keeps nothing."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +108,14 @@ class RunSettings:
         fingerprint: the caller's hash of what decides a system's predictions and is not in the
             samples: inputs, preprocessing, configuration, code version. Needed with ``store``.
         progress: called with (folds done, folds in all).
+        costs: called with what each fold took when it was run, which may have been another call;
+            not called for a fold of which that is not known.
     """
 
     store: Path | None = None
     fingerprint: str = ""
     progress: Callable[[int, int], None] = field(default=_no_progress)
+    costs: Callable[[FoldCost], None] = field(default=_no_costs)
 
     def __post_init__(self) -> None:
         assert self.store is None or self.fingerprint, "a store needs a fingerprint"
@@ -129,33 +146,76 @@ def cross_validate(
     tables = []
     for done, fold in enumerate(folds, start=1):
         kept = FoldKey(fold, system.name, protocol.letter, seed)
-        table = store.read(kept) if store else None
+        table, cost = store.read(kept) if store else None, None
+        if store and table is not None:
+            cost = store.read_cost(kept)
         if table is None:
-            estimates = _run_fold(system, samples, fold, protocol, seed)
+            estimates, cost = _run_fold(system, samples, kept, protocol)
             table = prediction_table(samples, fold.test, estimates, run=kept.labels)
             if store:
-                store.write(kept, table)
+                store.write(kept, table, cost)
         tables.append(table)
+        if cost is not None:
+            run.costs(cost)
         run.progress(done, len(folds))
     return join_predictions(tables)
 
 
+def unfinished(
+    system: System,
+    samples: Samples,
+    *,
+    folds: Sequence[Fold],
+    protocol: Protocol,
+    seed: int,
+    run: RunSettings,
+) -> list[Fold]:
+    """The folds that ``cross_validate`` with the same arguments would not find in the store."""
+    if run.store is None:
+        return list(folds)
+    store = FoldStore(run.store, content_hash(samples, run.fingerprint))
+    keys = [FoldKey(fold, system.name, protocol.letter, seed) for fold in folds]
+    return [key.fold for key in keys if not store.path(key).exists()]
+
+
 def _run_fold(
-    system: System, samples: Samples, fold: Fold, protocol: Protocol, seed: int
-) -> Estimates:
+    system: System, samples: Samples, key: FoldKey, protocol: Protocol
+) -> tuple[Estimates, FoldCost]:
+    fold = key.fold
     assert all(map(len, (fold.train, fold.validation, fold.test))), f"{fold.name}: empty side"
-    task = Task(_visible(system, samples, fold), fold, seed)
+    task = Task(_visible(system, samples, fold), fold, key.seed)
+    started = time.perf_counter()
     fitted = system.fit(task)
+    fit_seconds = time.perf_counter() - started
     calibration = fitted_on(
         samples, fold.validation, name="Platt scaling", kind="calibration", used_labels=True
     )
-    # An oracle's classifier knows the test person; its name says so in every table.
-    parts = [part for part in fitted.parts if not (system.oracle and part.kind == "classifier")]
+    # What a system's name declares in every table is no leak: see ``Sees``.
+    parts = [part for part in fitted.parts if not _declared(system, part)]
     check_parts(samples, fold, [*parts, calibration], protocol)
     prior = _prior(task)
     validation = _scores(fitted, fold.validation, prior, system.name)
+    started = time.perf_counter()
     test = _scores(fitted, fold.test, prior, system.name)
-    return _calibrated(task, validation, test)
+    predict_seconds = time.perf_counter() - started
+    cost = FoldCost(
+        model=system.name,
+        fold=fold.name,
+        protocol=protocol.letter,
+        seed=key.seed,
+        fit_seconds=fit_seconds,
+        predict_seconds=predict_seconds,
+        train_rows=len(fold.train),
+        test_rows=len(fold.test),
+    )
+    return _calibrated(task, validation, test), cost
+
+
+def _declared(system: System, part: FittedPart) -> bool:
+    """Whether the system says that this part has seen the test person."""
+    if system.sees == TRANSDUCTIVE:
+        return part.kind == "person normaliser" and not part.used_labels
+    return system.oracle and part.kind == "classifier"
 
 
 def _visible(system: System, samples: Samples, fold: Fold) -> Samples:

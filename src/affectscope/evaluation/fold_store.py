@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ import pandas as pd
 
 from affectscope.evaluation.predictions import COLUMNS
 from affectscope.evaluation.samples import Fold, Samples
-from affectscope.io.files import write_with
+from affectscope.io.files import write_text, write_with
 
 _LOG = logging.getLogger(__name__)
 
@@ -38,8 +38,29 @@ class FoldKey:
 
 
 @dataclass(frozen=True)
+class FoldCost:
+    """What one fold of one system took, in seconds of the clock, and for how many rows.
+
+    Attributes:
+        fit_seconds: to learn from ``train_rows`` rows and to choose by the validation rows.
+        predict_seconds: to predict the ``test_rows`` rows of the test side.
+    """
+
+    model: str
+    fold: str
+    protocol: str
+    seed: int
+    fit_seconds: float
+    predict_seconds: float
+    train_rows: int
+    test_rows: int
+
+
+@dataclass(frozen=True)
 class FoldStore:
     """A folder with one Parquet file for each finished (model, protocol, fold, seed).
+
+    Beside it lies what the fold cost, as JSON, which is written first: a finished fold has both.
 
     A file's name ends in a hash of all that decides its content: ``content`` (the samples and the
     caller's fingerprint), the model, the protocol, the seed and the fold's rows. A changed
@@ -70,12 +91,24 @@ class FoldStore:
             return None
         return table if tuple(table.columns) == COLUMNS else None
 
-    def write(self, key: FoldKey, table: pd.DataFrame) -> None:
+    def read_cost(self, key: FoldKey) -> FoldCost | None:
+        """What the fold cost when it was run; None where that is not known."""
+        path = self.path(key).with_suffix(".json")
+        if not path.exists():
+            return None
+        try:
+            return FoldCost(**json.loads(path.read_bytes()))
+        except (OSError, ValueError, TypeError) as error:
+            _LOG.warning("%s cannot be read (%s); the cost is not known", path.name, error)
+            return None
+
+    def write(self, key: FoldKey, table: pd.DataFrame, cost: FoldCost) -> None:
         """Keep a finished fold, whole or not at all.
 
         Raises:
             OutputError: E_OUTPUT.
         """
+        write_text(self.path(key).with_suffix(".json"), json.dumps(asdict(cost)))
         write_with(self.path(key), lambda stream: table.to_parquet(stream, index=False))
 
 

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import logging
+import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from affectscope.errors import LeakError
+from affectscope.errors import LeakError, OutputError
+from affectscope.evaluation import fold_store
 from affectscope.evaluation.crossval import (
     ORACLE,
+    TRANSDUCTIVE,
     Fitted,
     RunSettings,
+    Sees,
     System,
     Task,
     cross_validate,
+    unfinished,
 )
-from affectscope.evaluation.leaks import FittedPart, fitted_on
+from affectscope.evaluation.fold_store import FoldCost
+from affectscope.evaluation.leaks import FittedPart, PartKind, fitted_on
 from affectscope.evaluation.predictions import CATEGORIES, COLUMNS
 from affectscope.evaluation.protocols import PROTOCOLS
 from affectscope.evaluation.samples import Rows, Samples
@@ -127,6 +133,52 @@ def test_an_oracle_may_know_labels_but_no_part_of_it_may_see_test_signals() -> N
         cross_validate(System("x (oracle)", fit, "test", ORACLE), SAMPLES, folds=FOLDS, protocol=A)
 
 
+def normalised(kind: PartKind, sees: Sees, *, used_labels: bool = False) -> Sensor:
+    """A sensor run on one fold with a part that has seen everybody."""
+    sensor = Sensor()
+    everybody = frozenset(SAMPLES.subject.tolist())
+    part = FittedPart("per person", kind, everybody, used_labels, None)
+
+    def fit(task: Task) -> Fitted:
+        fitted = sensor.fit(task)
+        return Fitted((*fitted.parts, part), fitted.predict)
+
+    name = "sensor (transductive)" if sees == TRANSDUCTIVE else "sensor"
+    cross_validate(System(name, fit, "test", sees), SAMPLES, folds=FOLDS[:1], protocol=A)
+    return sensor
+
+
+def test_a_person_normaliser_passes_where_the_system_declares_it_and_sees_no_test_labels() -> None:
+    (task,) = normalised("person normaliser", TRANSDUCTIVE).tasks
+    assert np.isnan(task.samples.truth[task.fold.test]).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "sees", "used_labels"),
+    [
+        ("person normaliser", "training people", False),
+        ("person normaliser", TRANSDUCTIVE, True),
+        ("normaliser", TRANSDUCTIVE, False),
+        ("autoencoder", TRANSDUCTIVE, False),
+        ("classifier", TRANSDUCTIVE, True),
+    ],
+)
+def test_planted_leak_a_part_that_saw_the_test_person_and_is_not_declared(
+    kind: PartKind, sees: Sees, used_labels: bool
+) -> None:
+    with pytest.raises(LeakError, match=f"{kind} 'per person'.*test person P0") as leak:
+        normalised(kind, sees, used_labels=used_labels)
+    assert leak.value.code == "E_LEAK_FITTED"
+
+
+@pytest.mark.parametrize(
+    ("name", "sees"), [("innocent", TRANSDUCTIVE), ("x (transductive)", "training people")]
+)
+def test_a_transductive_system_says_so_in_its_name_and_no_other_does(name: str, sees: Sees) -> None:
+    with pytest.raises(AssertionError, match="says so"):
+        System(name, Sensor().fit, "test", sees)
+
+
 def test_a_row_without_an_estimate_is_scored_as_the_training_mean(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -185,13 +237,85 @@ def test_what_decides_a_fold_decides_its_file(tmp_path: Path) -> None:
 def test_a_damaged_file_is_computed_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     run = RunSettings(tmp_path, "v1")
     whole = cross_validate(Sensor().system, SAMPLES, folds=FOLDS[:1], protocol=A, run=run)
-    (file,) = tmp_path.iterdir()
+    (file,) = tmp_path.glob("*.parquet")
     file.write_bytes(file.read_bytes()[:-20])
     sensor = Sensor()
     again = cross_validate(sensor.system, SAMPLES, folds=FOLDS[:1], protocol=A, run=run)
     assert len(sensor.tasks) == 1
     assert "computed again" in caplog.text
     pd.testing.assert_frame_equal(whole, again)
+
+
+def slow(fit_seconds: float, *, validation_seconds: float) -> System:
+    """A system that takes its time, over validation rows too."""
+
+    def fit(task: Task) -> Fitted:
+        time.sleep(fit_seconds)
+
+        def predict(rows: Rows) -> np.ndarray:
+            if np.array_equal(rows, task.fold.validation):
+                time.sleep(validation_seconds)
+            return SIGNAL[rows]
+
+        return Fitted((), predict)
+
+    return System("slow", fit, "test")
+
+
+def test_what_a_fold_took_is_kept_and_a_second_call_says_the_same(tmp_path: Path) -> None:
+    first: list[FoldCost] = []
+    run, folds = RunSettings(tmp_path, "v1", costs=first.append), FOLDS[:2]
+    system = slow(0.03, validation_seconds=0.3)
+    cross_validate(system, SAMPLES, folds=folds, protocol=A, seed=4, run=run)
+    assert [(cost.model, cost.fold, cost.protocol, cost.seed) for cost in first] == [
+        ("slow", "P0", "A", 4), ("slow", "P1", "A", 4),
+    ]  # fmt: skip
+    for cost, fold in zip(first, folds, strict=True):
+        assert cost.fit_seconds >= 0.03
+        assert 0 < cost.predict_seconds < 0.3  # of the test rows alone
+        assert (cost.train_rows, cost.test_rows) == (len(fold.train), len(fold.test))
+    again: list[FoldCost] = []
+    run = RunSettings(tmp_path, "v1", costs=again.append)
+    cross_validate(system, SAMPLES, folds=folds, protocol=A, seed=4, run=run)
+    assert again == first
+
+
+def test_the_cost_lies_there_before_the_fold_counts_as_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full_disk(path: Path, writer: object) -> None:
+        raise OutputError("E_OUTPUT", "Nothing can be written.")
+
+    run = RunSettings(tmp_path, "v1")
+    monkeypatch.setattr(fold_store, "write_with", full_disk)
+    with pytest.raises(OutputError):
+        cross_validate(Sensor().system, SAMPLES, folds=FOLDS[:1], protocol=A, run=run)
+    assert [path.suffix for path in tmp_path.iterdir()] == [".json"]
+
+
+@pytest.mark.parametrize("content", [None, b"{", b"[]", b'{"model": "sensor"}'])
+def test_an_unknown_cost_is_not_made_up(tmp_path: Path, content: bytes | None) -> None:
+    costs: list[FoldCost] = []
+    run = RunSettings(tmp_path, "v1", costs=costs.append)
+    cross_validate(Sensor().system, SAMPLES, folds=FOLDS[:1], protocol=A, run=run)
+    (file,) = tmp_path.glob("*.json")
+    file.unlink() if content is None else file.write_bytes(content)
+    costs.clear()
+    sensor = Sensor()
+    cross_validate(sensor.system, SAMPLES, folds=FOLDS[:1], protocol=A, run=run)
+    assert (costs, sensor.tasks) == ([], [])
+
+
+def test_what_is_not_finished_yet_can_be_asked(tmp_path: Path) -> None:
+    run, system = RunSettings(tmp_path, "v1"), Sensor().system
+
+    def names(run: RunSettings, seed: int = 0) -> list[str]:
+        left = unfinished(system, SAMPLES, folds=FOLDS[:3], protocol=A, seed=seed, run=run)
+        return [fold.name for fold in left]
+
+    cross_validate(system, SAMPLES, folds=FOLDS[1:2], protocol=A, run=run)
+    assert names(run) == ["P0", "P2"]
+    assert names(run, seed=1) == names(RunSettings()) == ["P0", "P1", "P2"]
 
 
 def test_predict_is_asked_for_validation_and_test_rows_only() -> None:

@@ -85,6 +85,19 @@ def test_planted_leak_autoencoder_or_normaliser_fitted_on_everybody() -> None:
             assert leak.value.code == "E_LEAK_FITTED"
 
 
+@pytest.mark.parametrize("used_labels", [False, True])
+def test_planted_leak_person_normaliser_of_the_test_person(used_labels: bool) -> None:
+    everybody = frozenset(SAMPLES.subject.tolist())
+    part = FittedPart("per person", "person normaliser", everybody, used_labels, None)
+    for protocol in (A, B):
+        with pytest.raises(LeakError, match=r"person normaliser 'per person'.*P2") as leak:
+            check_parts(SAMPLES, FOLD, [part], protocol)
+        assert leak.value.code == "E_LEAK_FITTED"
+    own = fitted_on(SAMPLES, FOLD.train, name="own", kind="person normaliser", used_labels=False)
+    check_parts(SAMPLES, FOLD, [own], A)
+    check_parts(SAMPLES, FOLD, [part], D)
+
+
 @pytest.mark.parametrize("kind", ["threshold", "calibration"])
 def test_planted_leak_threshold_from_test_labels(kind: PartKind) -> None:
     part = fitted_on(SAMPLES, FOLD.test, name="best cut", kind=kind, used_labels=True)
