@@ -31,20 +31,20 @@ pytestmark = pytest.mark.timeout(1500)
 
 def test_estimates_of_held_out_simulated_people(demo_checkpoint: Path, tmp_path: Path) -> None:
     out = tmp_path / "people.json"
-    command = [sys.executable, str(SCRIPT), "--people", "10", "--out", str(out)]
+    command = [sys.executable, str(SCRIPT), "--people", "6", "--out", str(out)]
     subprocess.run([*command, "--checkpoint", str(demo_checkpoint)], check=True)
     people = pd.read_json(out)
     for target in ("valence", "arousal"):
         for course in ("random", "therapy"):
             rows = people[(people["target"] == target) & (people["course"] == course)]
-            assert len(rows) == 10
+            assert len(rows) == 6
             assert rows["r"].mean() >= 0.8, (target, course)
             # Better than a constant; elapsed time alone knows nothing of a wandering course.
             assert rows["error"].mean() < 0.8 * rows["error_of_zero"].mean()
             if course == "random":
                 assert (rows["r"] > rows["r_of_elapsed_time"].abs() + 0.2).all()
             else:
-                assert ((rows["change"] * rows["true_change"]) > 0).sum() >= 9, target
+                assert ((rows["change"] * rows["true_change"]) > 0).sum() >= 5, target
 
 
 @pytest.fixture(scope="module")

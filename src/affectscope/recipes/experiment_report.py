@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from affectscope.datasets.corpus import Exclusion
 from affectscope.recipes.paper_numbers import ComparedSystem, PaperColumn
+from affectscope.recipes.report_blocks import Section
+from affectscope.recipes.report_numbers import MAIN
 from affectscope.records import Notice
 
 if TYPE_CHECKING:
@@ -76,6 +78,9 @@ class ExperimentReport:
         intervals: how the intervals were computed, one sentence.
         configuration: the resolved configuration, plain JSON values.
         open_questions: beside those of the paper.
+        main_metrics: what the main tables show, in order.
+        more: sections of this experiment alone, behind the main tables.
+        warning: what nobody may overlook; "" for nothing.
     """
 
     title: str
@@ -103,3 +108,6 @@ class ExperimentReport:
     paper: Mapping[str, PaperColumn] = field(default_factory=dict)
     compared: tuple[ComparedSystem, ...] = ()
     open_questions: tuple[str, ...] = ()
+    main_metrics: tuple[str, ...] = MAIN
+    more: tuple[Section, ...] = ()
+    warning: str = ""

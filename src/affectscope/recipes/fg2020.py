@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,12 +25,10 @@ from affectscope.datasets.prepared import PreparedCorpus, prepare
 from affectscope.datasets.prepared_trial import PreparedSettings
 from affectscope.errors import EvaluationError
 from affectscope.evaluation import summary as tables_of
-from affectscope.evaluation.crossval import RunSettings, System, cross_validate
-from affectscope.evaluation.predictions import join_predictions
+from affectscope.evaluation.crossval import RunSettings, System
 from affectscope.evaluation.protocols import PROTOCOLS, Protocol
 from affectscope.evaluation.samples import Fold, Samples
 from affectscope.io.files import prepare_folder, write_text, write_with
-from affectscope.jobs import run_tasks
 from affectscope.preprocessing.windows import Preprocessing
 from affectscope.recipes.experiment_report import ExperimentReport, Ranks, RunExtent
 from affectscope.recipes.fg2020_systems import (
@@ -41,6 +40,7 @@ from affectscope.recipes.fg2020_systems import (
     samples_of,
     sorted_trials,
 )
+from affectscope.recipes.fold_runs import Lineup, run_lineup
 from affectscope.recipes.paper_numbers import COMPARED, PAPER
 from affectscope.recipes.tables import html, markdown
 from affectscope.training.devices import DeviceSettings, make_fabric
@@ -59,6 +59,14 @@ TITLES: Mapping[TableName, tuple[str, str]] = {
 }
 FULL_SEEDS = 5
 MAIN_METRIC = "macro_f1"
+WHICH_TABLE = (
+    "Which networks the paper puts into which of its tables: Table III is read here as the "
+    "modalities, Table IV as the auto-encoders."
+)
+LEAKS_ON_PURPOSE = (
+    "Protocol D leaks on purpose: windows of one and the same trial are trained and tested on. Its "
+    "numbers show how far a leak inflates, and nothing else."
+)
 INTERVALS = (
     "Intervals: 10,000 bootstrap draws of participants, the same for every system, seeds nested."
 )
@@ -166,6 +174,18 @@ class Opened:
         networks = network_systems(self.material, (*self.models(table), *CONTROLS))
         return [*networks, *TRIVIAL.values()]
 
+    def lineup(self, systems: Sequence[System]) -> Lineup:
+        """These systems on the experiment's folds and seeds."""
+        experiment = self.experiment
+        return Lineup(
+            tuple(systems),
+            self.run_settings,
+            self.samples,
+            self.protocol,
+            lambda seed: self.folds(seed)[: experiment.folds],
+            experiment.seeds,
+        )
+
     def run_settings(self, system: System) -> RunSettings:
         """A network's folds are kept; a baseline is computed faster than read."""
         if system.family == "trivial":
@@ -200,61 +220,10 @@ def open_experiment(
     return Opened(experiment, material, PROTOCOLS[experiment.protocol])
 
 
-@dataclass(frozen=True, eq=False)
-class FoldTask:
-    """One fold and seed, for a process of its own: all networks of a table."""
-
-    experiment: Experiment
-    given: GivenEncoder | None
-    table: TableName
-    fold: str
-    seed: int
-
-
-def run_fold(task: FoldTask) -> None:
-    """Train and test every network of the table on one fold; the results lie in the store."""
-    opened = open_experiment(task.experiment, task.given)
-    folds = [fold for fold in opened.folds(task.seed) if fold.name == task.fold]
-    for system in opened.systems(task.table):
-        if system.family != "trivial":
-            cross_validate(
-                system,
-                opened.samples,
-                folds=folds,
-                protocol=opened.protocol,
-                seed=task.seed,
-                run=opened.run_settings(system),
-            )
-
-
-def predictions(opened: Opened, table: TableName, progress: Progress) -> pd.DataFrame:
-    """The tidy table of every system of a table: computed, or read where it was computed before."""
-    experiment = opened.experiment
-    seeds = range(experiment.seeds)
-    tasks = [
-        FoldTask(experiment, opened.material.given, table, fold.name, seed)
-        for seed in seeds
-        for fold in opened.folds(seed)[: experiment.folds]
-    ]
-    run_tasks(
-        run_fold,
-        tasks,
-        processes=experiment.processes,
-        progress=lambda done, count: progress(done / count, f"folds: {done} of {count}"),
-    )
-    found = [
-        cross_validate(
-            system,
-            opened.samples,
-            folds=opened.folds(seed)[: experiment.folds],
-            protocol=opened.protocol,
-            seed=seed,
-            run=opened.run_settings(system),
-        )
-        for seed in seeds
-        for system in opened.systems(table)
-    ]
-    return join_predictions(found)
+def table_lineup(experiment: Experiment, given: GivenEncoder | None, table: TableName) -> Lineup:
+    """The systems of one of the paper's own tables, opened anew."""
+    opened = open_experiment(experiment, given)
+    return opened.lineup(opened.systems(table))
 
 
 def reproduce_table(
@@ -275,54 +244,101 @@ def reproduce_table(
     started = time.monotonic()
     prepare_folder(out)
     opened = open_experiment(experiment, given, lambda share, text: progress(0.3 * share, text))
-    frame = predictions(opened, table, lambda share, text: progress(0.3 + 0.65 * share, text))
-    progress(0.95, "statistics")
-    report = _report(table, opened, frame, time.monotonic() - started)
-    write_with(
-        out / f"{table}-predictions.parquet", lambda stream: frame.to_parquet(stream, index=False)
+    ran = run_lineup(
+        opened.lineup(opened.systems(table)),
+        partial(table_lineup, experiment, given, table),
+        processes=experiment.processes,
+        progress=lambda share, text: progress(0.3 + 0.65 * share, text),
     )
-    write_text(out / f"{table}.md", markdown(report))
-    write_text(out / f"{table}.html", html(report))
+    progress(0.95, "statistics")
+    models = opened.models(table)
+    trivial = roles_of_baselines()
+    roles = replace(trivial, models=models, baselines=(*trivial.baselines, *CONTROLS))
+    found = experiment_report(
+        opened, ran.predictions, roles, references=(models[0], "majority", "duration only")
+    )
+    report = replace(
+        found,
+        title=f"{TITLES[table][1]}: {opened.material.prepared.name}",
+        table=TITLES[table][0],
+        seconds=time.monotonic() - started,
+        paper={name: PAPER[name] for name in models},
+        compared=COMPARED if table == "table4" else (),
+        open_questions=(WHICH_TABLE, *found.open_questions),
+    )
+    write_report(report, ran.predictions, out, name=table)
     return report
 
 
-def _report(
-    table: TableName, opened: Opened, frame: pd.DataFrame, seconds: float
+def write_report(report: ExperimentReport, predictions: pd.DataFrame, out: Path, name: str) -> None:
+    """Write NAME-predictions.parquet, NAME.md and NAME.html.
+
+    Raises:
+        OutputError: E_OUTPUT.
+    """
+    write_with(
+        out / f"{name}-predictions.parquet",
+        lambda stream: predictions.to_parquet(stream, index=False),
+    )
+    write_text(out / f"{name}.md", markdown(report))
+    write_text(out / f"{name}.html", html(report))
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Names of a table's systems in the order to show; oracles have seen what no system may see."""
+
+    models: tuple[str, ...]
+    baselines: tuple[str, ...]
+    oracles: tuple[str, ...]
+
+
+def roles_of_baselines() -> Roles:
+    """The baselines that look at no signal."""
+    return Roles(
+        (),
+        tuple(name for name, system in TRIVIAL.items() if not system.oracle),
+        tuple(name for name, system in TRIVIAL.items() if system.oracle),
+    )
+
+
+def experiment_report(
+    opened: Opened, frame: pd.DataFrame, roles: Roles, references: Sequence[str]
 ) -> ExperimentReport:
+    """What any table of the experiment says, its title left open.
+
+    Args:
+        references: every model is compared with each of these.
+    """
     import pandas as pd
 
-    experiment, prepared = opened.experiment, opened.material.prepared
-    number, title = TITLES[table]
-    models = opened.models(table)
-    baselines = (*(name for name, system in TRIVIAL.items() if not system.oracle), *CONTROLS)
-    oracles = tuple(name for name, system in TRIVIAL.items() if system.oracle)
+    prepared, models = opened.material.prepared, roles.models
     own = frame[frame["model"].isin(models)]
-    references = [models[0], "majority", "duration only"]
     comparisons = [
         tables_of.compare(
             frame[frame["model"].isin([*models, reference])], MAIN_METRIC, "trial", reference
         )
         for reference in references
     ]
-    ranked = tables_of.ranks(frame[frame["model"].isin([*models, *baselines])], MAIN_METRIC)
+    ranked = tables_of.ranks(frame[frame["model"].isin([*models, *roles.baselines])], MAIN_METRIC)
     return ExperimentReport(
-        title=f"{title}: {prepared.name}",
-        table=number,
+        title="",
+        table="",
         corpus=prepared.name,
         simulated=prepared.simulated,
         protocol=f"{opened.protocol.letter}, {opened.protocol.name}. {opened.protocol.description}",
-        extent=_extent(opened),
+        extent=extent(opened),
         subjects=len(prepared.subjects),
         trials=len(prepared.trials),
         models=models,
-        baselines=baselines,
-        oracles=oracles,
+        baselines=roles.baselines,
+        oracles=roles.oracles,
         summary=tables_of.summarise(frame),
         comparisons=pd.concat(comparisons, ignore_index=True),
         intervals=INTERVALS,
         configuration=configuration(opened),
-        versions={name: version(name) for name in ("affectscope", "torch", "numpy")},
-        seconds=seconds,
+        versions=versions(),
+        seconds=0.0,
         ranks=(
             Ranks(
                 "macro F1 per person, mean over targets",
@@ -341,17 +357,21 @@ def _report(
         calibration=tables_of.calibration_table(own),
         exclusions=prepared.exclusions,
         notices=prepared.notices,
-        paper={name: PAPER[name] for name in models},
-        compared=COMPARED if table == "table4" else (),
         open_questions=(
-            "Which networks the paper puts into which of its tables: Table III is read here as the "
-            "modalities, Table IV as the auto-encoders.",
-            f"How often: the paper takes every frame, here {experiment.rate:g} rows per second.",
+            f"How often: the paper takes every frame, here {opened.experiment.rate:g} rows per "
+            "second.",
         ),
+        warning="" if opened.protocol.holds_out else LEAKS_ON_PURPOSE,
     )
 
 
-def _extent(opened: Opened) -> RunExtent:
+def versions() -> dict[str, str]:
+    """Of the program and of what computes."""
+    return {name: version(name) for name in ("affectscope", "torch", "numpy")}
+
+
+def extent(opened: Opened) -> RunExtent:
+    """How much of its protocol the experiment runs."""
     experiment = opened.experiment
     everything = len(opened.folds(0))
     limit = "" if experiment.limit is None else f"{experiment.limit} trials of each person at most"

@@ -7,18 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from affectscope.baselines.compared import ComparedSettings
+from affectscope.datasets.personality import read_personality
 from affectscope.errors import ModelError
 from affectscope.models.bmmn import BMMNConfig
 from affectscope.models.checkpoint import load_checkpoint
 from affectscope.models.imagenet_weights import load_imagenet_weights
 from affectscope.recipes.experiment_report import ExperimentReport
 from affectscope.recipes.fg2020 import MAIN_METRIC, Experiment, reproduce_table
+from affectscope.recipes.fg2020_compared import reproduce_compared
+from affectscope.recipes.fg2020_competition import ComparedExperiment, chosen_systems
+from affectscope.recipes.fg2020_leakage import reproduce_leakage
 from affectscope.recipes.fg2020_pictures import (
     reproduce_figure1,
     reproduce_figure4,
     reproduce_figure5,
 )
 from affectscope.recipes.fg2020_systems import Faces, GivenEncoder, NetworkSettings
+from affectscope.recipes.leakage_report import leakage_lines
 from affectscope.training.devices import Accelerator, DeviceSettings
 from affectscope.training.fit import FitSettings, fresh
 from affectscope.training.fit_sessions import imagenet_file
@@ -50,6 +56,8 @@ class Asked:
     face_weights: Path | None
     imagenet: str | None
     sessions: Path | None
+    systems: str | None
+    personality: Path | None
     processes: int | None
     accelerator: Accelerator
     force: bool
@@ -73,9 +81,26 @@ def carry_out(asked: Asked, progress: Callable[[float, str], None]) -> list[str]
             experiment, asked.out, sessions=asked.sessions, given=given, progress=progress
         )
         return [table, f"Figure 5: {files[0]}"]
+    if asked.what == "fg2020.table5":
+        report = reproduce_compared(_compared(asked, given), asked.out, progress=progress)
+        return [*summary_lines(report), f"Table: {asked.out / 'table5.html'}"]
+    if asked.what == "fg2020.leakage":
+        leakage = reproduce_leakage(_compared(asked, given), asked.out, progress=progress)
+        return [*leakage_lines(leakage), f"Table and figure: {asked.out / 'leakage.html'}"]
     name: Literal["table3", "table4"] = "table3" if asked.what.endswith("3") else "table4"
     report = reproduce_table(name, experiment, asked.out, given=given, progress=progress)
     return [*summary_lines(report), f"Table: {asked.out / f'{name}.html'}"]
+
+
+def _compared(asked: Asked, given: GivenEncoder | None) -> ComparedExperiment:
+    """The experiment with the systems that it is compared with."""
+    return ComparedExperiment(
+        resolved(asked),
+        ComparedSettings(epochs=asked.epochs, face_encoder=asked.face_encoder),
+        {} if asked.personality is None else read_personality(asked.personality),
+        () if asked.systems is None else chosen_systems(asked.systems),
+        given,
+    )
 
 
 def resolved(asked: Asked) -> Experiment:
@@ -172,8 +197,9 @@ def summary_lines(report: ExperimentReport) -> list[str]:
     """Macro F1 of valence, arousal and liking per trial, of every system."""
     who = "SIMULATED people" if report.simulated else "people"
     lines = [
+        *([report.warning] if report.warning else []),
         f"{report.table}, {report.trials} trials of {report.subjects} {who}; macro F1 per trial "
-        "with 95 % intervals:"
+        "with 95 % intervals:",
     ]
     found = report.summary
     found = found[(found["metric"] == MAIN_METRIC) & (found["level"] == "trial")]

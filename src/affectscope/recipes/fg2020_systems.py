@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from affectscope.baselines.compared import FaceEmbeddings
 from affectscope.baselines.trivial import shuffled_rows
 from affectscope.datasets.face_features import face_features
 from affectscope.datasets.prepared import PreparedCorpus
@@ -187,6 +188,16 @@ class FoldNetworks:
         windows = RunSet(self._trials, self._preprocessing, modalities=("ecg", "eda"))
         return self._autoencoders(self._trainer(windows, self.folder)), windows
 
+    def face_embeddings(self) -> FaceEmbeddings | None:
+        """Features of the fold's fixed face encoder, for other systems; None without any face."""
+        seen = "face" in self.material.settings.network.modalities
+        if not seen or all(trial.faces is None for trial in self._trials):
+            return None
+        encoder = self._fixed_encoder()
+        if encoder is None:
+            return None
+        return FaceEmbeddings(self._features(encoder), self._face_part())
+
     def random_init(self) -> Fitted:
         """A BMMN whose encoders were never trained: only its last layer learns."""
         network = fresh(replace(self._config("BMMN"), face_encoder="small"), self.fit.seed + 1)
@@ -312,13 +323,8 @@ class FoldNetworks:
         samples, fold = self.task.samples, self.task.fold
         learned = np.union1d(fold.train, fold.validation)
         parts = [fitted_on(samples, learned, name="head", kind="classifier", used_labels=True)]
-        given = self.material.given
-        if "face" in config.modalities and given is not None:
-            parts.append(FittedPart("face encoder", "encoder", given.subjects, True, None))
-        elif "face" in config.modalities:
-            parts.append(
-                fitted_on(samples, learned, name="face encoder", kind="encoder", used_labels=True)
-            )
+        if "face" in config.modalities:
+            parts.append(self._face_part())
         if config.uses_bio_networks:
             parts.append(
                 fitted_on(samples, learned, name="Bio Networks", kind="encoder", used_labels=True)
@@ -328,6 +334,14 @@ class FoldNetworks:
                 fitted_on(samples, learned, name="BAE", kind="autoencoder", used_labels=False)
             )
         return tuple(parts)
+
+    def _face_part(self) -> FittedPart:
+        """The face encoder, and whom it was fitted on."""
+        if (given := self.material.given) is not None:
+            return FittedPart("face encoder", "encoder", given.subjects, True, None)
+        samples, fold = self.task.samples, self.task.fold
+        learned = np.union1d(fold.train, fold.validation)
+        return fitted_on(samples, learned, name="face encoder", kind="encoder", used_labels=True)
 
     def _predictor(self, network: BMMN, windows: RunSet) -> Callable[[Rows], FloatArray]:
         return lambda rows: predicted(network, windows, rows)

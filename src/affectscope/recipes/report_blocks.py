@@ -41,6 +41,15 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Drawing:
+    """A figure: ``svg`` of our own making, what it shows, and the file beside the page."""
+
+    svg: str
+    description: str
+    file: str
+
+
+@dataclass(frozen=True)
 class Section:
     """A heading with sentences, tables and points; ``folded`` ones may be closed at first."""
 
@@ -50,6 +59,32 @@ class Section:
     points: tuple[str, ...] = ()
     code: str = ""
     folded: bool = False
+    drawing: Drawing | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing under the heading."""
+        return not (self.sentences or self.tables or self.points or self.code or self.drawing)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A whole report.
+
+    Attributes:
+        about: one line below the title.
+        simulated: marks the page; ``quick``: marks it as a quick look.
+        warning: what nobody may overlook; "" for nothing.
+        status: what must be read before any number.
+    """
+
+    title: str
+    about: str
+    simulated: bool
+    quick: bool
+    status: tuple[str, ...]
+    sections: tuple[Section, ...]
+    warning: str = ""
 
 
 def hundredths(value: float) -> str:

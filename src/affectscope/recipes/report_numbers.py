@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
+from affectscope.evaluation.metrics import LOWER_IS_BETTER
 from affectscope.recipes.report_blocks import Cell, hundredths, percents
 from affectscope.records import TARGETS
 
@@ -15,7 +17,7 @@ Level = Literal["frame", "trial"]
 
 METRIC_NAMES = {
     "macro_f1": "macro F1",
-    "balanced_accuracy": "balanced accuracy",
+    "balanced_accuracy": "balanced accuracy (= unweighted average recall, UAR)",
     "mcc": "Matthews correlation",
     "auroc": "area under the ROC curve",
     "precision_positive": "precision, positive class",
@@ -71,6 +73,20 @@ class Numbers:
         write = percents if percent else hundredths
         detail = "" if low != low or high != high else f"{write(low)} to {write(high)}"
         return Cell(write(value), detail)
+
+    def above(self, model: str, others: Sequence[str], *, target: str, metric: str) -> bool:
+        """Whether the model's whole interval lies above the value of each of ``others``, per trial.
+
+        False where none of them has a value, and for errors.
+        """
+        if metric in LOWER_IS_BETTER:
+            return False
+        values = [
+            self.value(name, target, "trial", metric)
+            for name in others
+            if self.known(name, target, "trial", metric)
+        ]
+        return bool(values) and self.low(model, target, "trial", metric) > max(values)
 
     def prevalence(self, target: str, level: Level) -> float:
         return self._prevalence.get((target, level), math.nan)

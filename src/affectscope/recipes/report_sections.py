@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from affectscope.evaluation.metrics import LOWER_IS_BETTER
 from affectscope.recipes.experiment_report import ExperimentReport, Ranks
 from affectscope.recipes.paper_numbers import DOI, LEFT_OPEN, METRIC
 from affectscope.recipes.report_blocks import (
     NOTHING,
     Cell,
     Mark,
+    Page,
     Row,
     Section,
     Table,
@@ -24,9 +22,15 @@ from affectscope.recipes.report_blocks import (
     probability,
     signed,
 )
+from affectscope.recipes.report_facts import (
+    configuration,
+    left_out,
+    notices,
+    quick_look,
+    said,
+)
 from affectscope.recipes.report_numbers import (
     AS_NUMBERS,
-    MAIN,
     METRIC_NAMES,
     OTHERS,
     PRECISIONS,
@@ -39,11 +43,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def sections(report: ExperimentReport) -> list[Section]:
-    """All that the page says, in its order; sections without content are left out."""
+def experiment_page(report: ExperimentReport) -> Page:
+    """All that there is to say, in its order; sections without content are left out."""
+    return Page(
+        title=report.title,
+        about=f"The paper's {report.table}, on {report.corpus}.",
+        simulated=report.simulated,
+        quick=report.extent.quick,
+        status=tuple(_status_sentences(report)),
+        sections=tuple(section for section in _sections(report) if not section.empty),
+        warning=report.warning,
+    )
+
+
+def _sections(report: ExperimentReport) -> list[Section]:
     numbers = Numbers(report.summary)
-    found = [
+    return [
         _main(report, numbers),
+        *report.more,
         *_precisions(report, numbers),
         _compared(report),
         _comparisons(report),
@@ -51,35 +68,27 @@ def sections(report: ExperimentReport) -> list[Section]:
         _permutations(report),
         _calibration(report),
         _left_open(report),
-        _left_out(report),
-        _notices(report),
-        _configuration(report),
+        left_out(report.exclusions),
+        notices(report.notices),
+        configuration(report.configuration, report.versions, report.seconds),
     ]
-    return [s for s in found if s.sentences or s.tables or s.points or s.code]
 
 
-def status_sentences(report: ExperimentReport) -> list[str]:
+def _status_sentences(report: ExperimentReport) -> list[str]:
     """What must be read before any number."""
     extent = report.extent
     who = "simulated people" if report.simulated else "people"
-    ran = (
-        f"{report.trials} trials of {report.subjects} {who} ({report.corpus}); "
-        f"{extent.folds} of {extent.all_folds} folds, {extent.seeds} of {extent.all_seeds} seeds."
-    )
+    ran = f"{report.trials} trials of {report.subjects} {who} ({report.corpus}); {said(extent)}."
     lines = [f"Protocol: {report.protocol}", ran]
-    if extent.quick:
-        cut = f" {extent.limit[:1].upper()}{extent.limit[1:]}." if extent.limit else ""
-        lines.append(
-            f"A quick look, not the whole protocol.{cut} Do not compare its numbers with others."
-        )
-    return lines
+    return [*lines, quick_look(extent)] if extent.quick else lines
 
 
 # --- the main table
 
 
 def _main(report: ExperimentReport, numbers: Numbers) -> Section:
-    tables = [_by_target(report, numbers, metric) for metric in MAIN if metric in numbers.metrics]
+    shown = [metric for metric in report.main_metrics if metric in numbers.metrics]
+    tables = [_by_target(report, numbers, metric) for metric in shown]
     note = (
         f"Every trial weighs the same. Below each number, its 95 % interval. {report.intervals} "
         "A marked number: its whole interval lies above every baseline's value (oracles aside). "
@@ -104,7 +113,8 @@ def _by_target(report: ExperimentReport, numbers: Numbers, metric: str) -> Table
                 replace(
                     numbers.cell(name, target, "trial", metric, percent=False),
                     mark="above"
-                    if kind == "model" and _above(report, numbers, name, target, metric)
+                    if kind == "model"
+                    and numbers.above(name, report.baselines, target=target, metric=metric)
                     else "",
                 )
                 for target in targets
@@ -113,21 +123,6 @@ def _by_target(report: ExperimentReport, numbers: Numbers, metric: str) -> Table
             rows.append(Row(name, (*cells, Cell(hundredths(mean))), kind))
     name = METRIC_NAMES[metric]
     return Table(f"{name[:1].upper()}{name[1:]}", ("system", *targets, "mean"), tuple(rows))
-
-
-def _above(
-    report: ExperimentReport, numbers: Numbers, model: str, target: str, metric: str
-) -> bool:
-    """Whether the model's whole interval lies above every baseline's value."""
-    if metric in LOWER_IS_BETTER:
-        return False
-    low = numbers.low(model, target, "trial", metric)
-    values = [
-        numbers.value(name, target, "trial", metric)
-        for name in report.baselines
-        if numbers.known(name, target, "trial", metric)
-    ]
-    return bool(values) and low > max(values)
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -261,8 +256,10 @@ def _ranks(ranks: Ranks) -> Table:
     ordered = sorted(ranks.mean_ranks.items(), key=lambda item: item[1])
     best = ordered[0][1] if ordered else math.nan
     rows = tuple(
-        Row(name, (Cell(f"{rank:.2f}"), Cell(f"{rank - best:.2f}"))) for name, rank in ordered
-    )
+        Row(name, (Cell(NOTHING if rank != rank else f"{rank:.2f}"),
+                   Cell(NOTHING if rank != rank else f"{rank - best:.2f}")))
+        for name, rank in ordered
+    )  # fmt: skip
     note = (
         f"{ranks.subjects} people. Friedman's test: p {_equals(ranks.p)}. Two systems differ where "
         f"their mean ranks lie more than {ranks.critical_difference:.2f} apart (Nemenyi)."
@@ -281,7 +278,8 @@ def _equals(p: float) -> str:
 
 
 def _other_metrics(report: ExperimentReport, numbers: Numbers) -> Section:
-    there = [metric for metric in (*OTHERS, *AS_NUMBERS) if metric in numbers.metrics]
+    others = [metric for metric in (*OTHERS, *AS_NUMBERS) if metric not in report.main_metrics]
+    there = [metric for metric in others if metric in numbers.metrics]
     if not there:
         return Section("Other measures")
     note = "Per trial, with 95 % intervals. Of errors, less is better: there, nothing is marked."
@@ -334,56 +332,3 @@ def _plain(value: object) -> str:
 
 def _left_open(report: ExperimentReport) -> Section:
     return Section("What the paper left open", points=(*LEFT_OPEN, *report.open_questions))
-
-
-_PARTS = {None: "whole trial", "face": "face", "ecg": "ECG", "eda": "EDA"}
-
-
-def _left_out(report: ExperimentReport) -> Section:
-    if not report.exclusions:
-        return Section("What was left out", ("Nothing.",))
-    rows = tuple(
-        Row(
-            one.subject_id,
-            (
-                Cell(one.trial_id or "all"),
-                Cell(_PARTS[one.modality] if one.trial_id else "whole person"),
-                Cell(one.sentence),
-                Cell(one.code),
-            ),
-        )
-        for one in report.exclusions
-    )
-    count = Counter(one.code for one in report.exclusions)
-    table = Table("", ("person", "trial", "part", "reason", "code"), rows)
-    return Section(
-        "What was left out",
-        (f"{len(rows)} in all: {_counted(count)}.",),
-        (table,),
-        folded=len(rows) > 12,
-    )
-
-
-def _notices(report: ExperimentReport) -> Section:
-    if not report.notices:
-        return Section("Notices")
-    count = Counter(notice.code for notice in report.notices)
-    points = tuple(f"{notice.sentence} ({notice.code})" for notice in report.notices)
-    sentence = f"{len(points)} in all: {_counted(count)}."
-    return Section("Notices", (sentence,), points=points, folded=len(points) > 6)
-
-
-def _counted(count: Counter[str]) -> str:
-    return ", ".join(f"{number} x {code}" for code, number in count.most_common())
-
-
-def _configuration(report: ExperimentReport) -> Section:
-    versions = ", ".join(f"{name} {number}" for name, number in report.versions.items())
-    hours = report.seconds / 3600
-    took = f"{hours:.1f} hours" if hours >= 1 else f"{report.seconds / 60:.1f} minutes"
-    return Section(
-        "Configuration",
-        (f"Versions: {versions}. It took {took}.",),
-        code=json.dumps(report.configuration, indent=2, ensure_ascii=False, default=str),
-        folded=True,
-    )

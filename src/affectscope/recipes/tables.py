@@ -6,10 +6,12 @@ import re
 
 from affectscope.pages import INTENDED_USE, environment
 from affectscope.recipes.experiment_report import ExperimentReport, Ranks, RunExtent
-from affectscope.recipes.report_blocks import Cell, Section, Table
-from affectscope.recipes.report_sections import sections, status_sentences
+from affectscope.recipes.report_blocks import Cell, Page, Section, Table
+from affectscope.recipes.report_sections import experiment_page
 
-__all__ = ["ExperimentReport", "Ranks", "RunExtent", "html", "markdown"]
+__all__ = [
+    "ExperimentReport", "Ranks", "RunExtent", "html", "markdown", "page_html", "page_markdown",
+]  # fmt: skip
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")
 _MARKS = {"": "", "above": " ▲", "below": " ▼"}
@@ -17,27 +19,32 @@ _MARKS = {"": "", "above": " ▲", "below": " ▼"}
 
 def html(report: ExperimentReport) -> str:
     """One self-contained page; everything that came from outside is escaped."""
-    template = environment().get_template("recipes/table.html.jinja")
-    return template.render(
-        report=report,
-        quick=report.extent.quick,
-        status=status_sentences(report),
-        sections=sections(report),
-        use=INTENDED_USE,
-    )
+    return page_html(experiment_page(report))
 
 
 def markdown(report: ExperimentReport) -> str:
     """The same content; ``▲`` and ``▼`` stand for what the page prints bold."""
-    lines = [f"# {_text(report.title)}", ""]
-    if report.simulated:
+    return page_markdown(experiment_page(report))
+
+
+def page_html(page: Page) -> str:
+    """As ``html``."""
+    template = environment().get_template("recipes/table.html.jinja")
+    return template.render(page=page, use=INTENDED_USE)
+
+
+def page_markdown(page: Page) -> str:
+    """As ``markdown``; a figure is a picture beside the file."""
+    lines = [f"# {_text(page.title)}", ""]
+    if page.simulated:
         lines += ["**Simulated people: no number here is about a human being.**", ""]
-    if report.extent.quick:
+    if page.warning:
+        lines += [f"**{_text(page.warning)}**", ""]
+    if page.quick:
         lines += ["**Quick look.**", ""]
-    about = f"The paper's {report.table}, on {report.corpus}. {INTENDED_USE}"
-    for sentence in (about, *status_sentences(report)):
+    for sentence in (f"{page.about} {INTENDED_USE}", *page.status):
         lines += [_text(sentence), ""]
-    for section in sections(report):
+    for section in page.sections:
         lines += _section(section)
     return "\n".join(lines).rstrip() + "\n"
 
@@ -46,6 +53,8 @@ def _section(section: Section) -> list[str]:
     lines = [f"## {_text(section.title)}", ""]
     for sentence in section.sentences:
         lines += [_text(sentence), ""]
+    if section.drawing is not None:
+        lines += [f"![{_text(section.drawing.description)}]({section.drawing.file})", ""]
     for table in section.tables:
         lines += _table(table)
     lines += [f"- {_text(point)}" for point in section.points]

@@ -13,6 +13,7 @@ import pytest
 from affectscope.datasets.corpus import Exclusion
 from affectscope.recipes.experiment_report import COMPARISON_COLUMNS, SUMMARY_COLUMNS
 from affectscope.recipes.paper_numbers import COMPARED, PAPER
+from affectscope.recipes.report_blocks import Cell, Drawing, Row, Section, Table
 from affectscope.recipes.tables import ExperimentReport, Ranks, RunExtent, html, markdown
 from affectscope.records import TARGETS, Notice
 
@@ -310,3 +311,40 @@ def test_permutations_stand_by_model_and_target_for_people_and_for_clips() -> No
     assert [table[1][1] for table in found] == [".010", ".510"]
     assert [row[0] for row in found[0][1:]] == list(MODELS)
     assert found[0][1][2] == ".020"
+
+
+def test_a_leak_on_purpose_is_said_before_anything_else() -> None:
+    for write in (html, markdown):
+        assert "leaks on purpose" not in write(report())
+        warned = write(report(warning="This split leaks on purpose."))
+        assert warned.count("This split leaks on purpose.") == 1
+        assert warned.index("leaks on purpose") < warned.index("leave one participant out")
+
+
+def test_sections_and_figures_of_one_experiment_stand_behind_the_main_tables() -> None:
+    drawing = Drawing('<svg role="img"><path d="M0 0"/></svg>', "What [a] shows", "figure.png")
+    table = Table("", ("at hand", "system"), (Row("face", (Cell("x"),)),))
+    more = (
+        Section("A choice", tables=(table,)),
+        Section("Drawn", drawing=drawing),
+        Section("Without anything"),
+    )
+    page = html(report(more=more))
+    assert page.index("Balanced accuracy") < page.index("A choice") < page.index("Differences")
+    assert drawing.svg in page
+    assert "Without anything" not in page
+    text = markdown(report(more=more))
+    assert r"![What \[a\] shows](figure.png)" in text
+
+
+def test_the_main_tables_are_those_that_are_asked_for() -> None:
+    made = Page(html(report(main_metrics=("accuracy",))))
+    v = value("BMMN", "valence", "trial", "accuracy")
+    assert made.tables[0][1][1] == f"{dotted(v)} {dotted(v - 0.05)} to {dotted(v + 0.05)}"
+    assert "Balanced accuracy (= unweighted average recall" in html(report())
+
+
+def test_systems_that_could_not_be_ranked_are_last_with_a_dash() -> None:
+    ranks = Ranks("macro F1", {"BMMN": math.nan, "majority": math.nan}, math.nan, 0.5, 0)
+    tables = Page(html(report(ranks=(ranks,)))).tables
+    assert ["BMMN", "–", "–"] in [row for table in tables for row in table]
