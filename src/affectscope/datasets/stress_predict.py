@@ -30,11 +30,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from affectscope.datasets.corpus_files import not_there
 from affectscope.errors import InputError
+from affectscope.io.channels import SignalSource
+from affectscope.io.empatica import read_empatica, read_intervals
 from affectscope.io.files import check_file, shown
 from affectscope.preprocessing.ecg import RrIntervals, intervals_between
 from affectscope.records import BoolArray, FloatArray, Signal
@@ -44,7 +47,10 @@ JOINED = 0.01
 LATEST_START = 60.0
 """Seconds by which the two files of a person may begin apart."""
 
+_Read = TypeVar("_Read")
+
 _LABELS = "labels.csv"
+_HEADER = "subject,start_unix_s,end_unix_s,stress"
 _PERSON = re.compile(r"S([0-9]{1,4})")
 _REMEDY = "Use the files as they were published."
 
@@ -121,28 +127,30 @@ def read_stress_predict(folder: Path, subject_id: str) -> WristPerson:
 
 def _eda(path: Path) -> tuple[Signal, float]:
     """The signal, beginning at 0, and its start in Unix seconds."""
-    values = _numbers(path, lambda line: (float(line),))[:, 0]
-    if len(values) < 3 or not 0 < values[1] < 1000 or not np.isfinite(values[:2]).all():
-        raise _malformed(path, "a start, a rate in hertz and samples")
-    return Signal(values[2:].copy(), float(values[1]), "uS", 0.0), float(values[0])
+    data = _exported(path, lambda: read_empatica(path, SignalSource(1)))
+    if data.notices or not np.isfinite(data.values).all():
+        raise _malformed(path, "whole rows of numbers at the device's rate")
+    assert data.sampling_rate is not None, path
+    assert data.unix_start is not None, path
+    return Signal(data.values, data.sampling_rate, "uS", 0.0), data.unix_start
 
 
 def _intervals(path: Path, begins: float) -> RrIntervals:
     """Between the beats of IBI.csv, on the axis whose zero is ``begins``, Unix seconds."""
-    rows = _numbers(path, _interval)
-    start, rows = rows[0, 0], rows[1:]
-    ends, durations = start - begins + rows[:, 0], rows[:, 1]
-    if not abs(start - begins) <= LATEST_START:
+    found = _exported(path, lambda: read_intervals(path))
+    if not abs(found.unix_start - begins) <= LATEST_START:
         raise _malformed(path, "the start that EDA.csv states")
-    if not (np.isfinite(rows).all() and (durations > 0).all() and (np.diff(ends) > 0).all()):
-        raise _malformed(path, "times that go forward and intervals above zero")
-    return intervals_between(*beats_of(ends, durations))
+    ends = found.unix_start - begins + found.ends
+    return intervals_between(*beats_of(ends, found.durations))
 
 
-def _interval(line: str) -> tuple[float, float]:
-    """The first row names its second column instead of stating a number."""
-    first, second = line.split(",")
-    return float(first), np.nan if second.strip() == "IBI" else float(second)
+def _exported(path: Path, read: Callable[[], _Read]) -> _Read:
+    """What the device's reader gives; a file that it refuses is not the corpus's."""
+    check_file(path)
+    try:
+        return read()
+    except InputError as error:
+        raise InputError("E_CORPUS", error.sentence, _REMEDY) from error
 
 
 def beats_of(ends: FloatArray, durations: FloatArray) -> tuple[FloatArray, BoolArray]:
@@ -162,7 +170,7 @@ def beats_of(ends: FloatArray, durations: FloatArray) -> tuple[FloatArray, BoolA
 
 def _phases(folder: Path, number: int, begins: float) -> tuple[StressPhase, ...]:
     path = folder / _LABELS
-    rows = _numbers(path, _label, header="subject,start_unix_s,end_unix_s,stress")
+    rows = _labels(path)
     own = rows[rows[:, 0] == number]
     own = own[np.argsort(own[:, 1], kind="stable")]
     stress, edges = own[:, 3], own[:, 1:3]
@@ -181,10 +189,8 @@ def _label(line: str) -> tuple[float, ...]:
     return float(subject), float(start), float(end), float(stress)
 
 
-def _numbers(
-    path: Path, parse: Callable[[str], tuple[float, ...]], header: str | None = None
-) -> FloatArray:
-    """(rows, columns) of a small table. Raises InputError E_FILE_..., E_CORPUS."""
+def _labels(path: Path) -> FloatArray:
+    """(rows, 4) of labels.csv. Raises InputError E_FILE_..., E_CORPUS."""
     check_file(path)
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -192,12 +198,12 @@ def _numbers(
         raise InputError(
             "E_FILE_UNREADABLE", f"{shown(path)} cannot be read as text.", _REMEDY
         ) from error
-    if header is not None and (not lines or lines.pop(0).strip() != header):
-        raise _malformed(path, f"a first row '{header}'")
+    if not lines or lines[0].strip() != _HEADER:
+        raise _malformed(path, f"a first row '{_HEADER}'")
     rows = []
-    for number, line in enumerate(lines, start=1 + (header is not None)):
+    for number, line in enumerate(lines[1:], start=2):
         try:
-            rows.append(parse(line))
+            rows.append(_label(line))
         except ValueError as error:
             raise _malformed(path, f"numbers in row {number}") from error
     if not rows:

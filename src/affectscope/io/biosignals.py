@@ -15,6 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from affectscope.errors import InputError
+from affectscope.io.acqknowledge import (
+    inspect_acqknowledge,
+    is_acqknowledge,
+    read_acqknowledge,
+)
 from affectscope.io.channels import (
     ChannelData,
     ChannelInfo,
@@ -24,8 +29,12 @@ from affectscope.io.channels import (
 )
 from affectscope.io.csv_table import inspect_table, read_table
 from affectscope.io.edf import BDF_VERSION, EDF_VERSION, inspect_edf, read_edf
+from affectscope.io.empatica import inspect_empatica, is_empatica, read_empatica
+from affectscope.io.faros import inspect_faros, is_faros, read_faros
 from affectscope.io.files import check_file, shown
+from affectscope.io.imotions import inspect_imotions, is_imotions, read_imotions
 from affectscope.io.numpy_arrays import NPY_MAGIC, inspect_npy, inspect_npz, read_npy, read_npz
+from affectscope.io.openface import inspect_openface, is_openface, read_openface
 from affectscope.io.opensignals import (
     FIRST_LINE,
     inspect_opensignals_h5,
@@ -33,6 +42,10 @@ from affectscope.io.opensignals import (
     read_opensignals_h5,
     read_opensignals_text,
 )
+from affectscope.io.shimmer import inspect_shimmer, is_shimmer, read_shimmer
+from affectscope.io.text_head import TextHead, read_head
+from affectscope.io.xdf import inspect_xdf, read_xdf
+from affectscope.io.xdf_chunks import MAGIC as XDF_MAGIC
 from affectscope.records import Notice, Signal
 
 __all__ = [
@@ -76,13 +89,22 @@ READERS: dict[str, Reader] = {
     "opensignals-text": Reader(
         inspect_opensignals_text, read_opensignals_text, _TEXT_SUFFIXES, "OpenSignals text"
     ),
+    "empatica": Reader(inspect_empatica, read_empatica, _TEXT_SUFFIXES, "an Empatica E4 export"),
+    "shimmer": Reader(inspect_shimmer, read_shimmer, _TEXT_SUFFIXES, "a Shimmer export"),
+    "faros": Reader(inspect_faros, read_faros, _TEXT_SUFFIXES, "a Faros export"),
+    "imotions": Reader(inspect_imotions, read_imotions, _TEXT_SUFFIXES, "an iMotions export"),
+    "openface": Reader(inspect_openface, read_openface, _TEXT_SUFFIXES, "an OpenFace export"),
     "opensignals-h5": Reader(
         inspect_opensignals_h5, read_opensignals_h5, (".h5", ".hdf5"), "an HDF5 file"
     ),
     "edf": Reader(inspect_edf, read_edf, (".edf",), "an EDF recording"),
     "bdf": Reader(inspect_edf, read_edf, (".bdf",), "a BDF recording"),
+    "xdf": Reader(inspect_xdf, read_xdf, (".xdf",), "an XDF recording"),
     "npy": Reader(inspect_npy, read_npy, (".npy",), "a NumPy array"),
     "npz": Reader(inspect_npz, read_npz, (".npz",), "a NumPy archive"),
+    "acqknowledge": Reader(
+        inspect_acqknowledge, read_acqknowledge, (".acq",), "an AcqKnowledge recording"
+    ),
 }
 """Every kind of signal file that is read."""
 
@@ -91,8 +113,18 @@ _MAGIC: dict[bytes, str] = {
     EDF_VERSION: "edf",
     BDF_VERSION: "bdf",
     NPY_MAGIC: "npy",
+    XDF_MAGIC: "xdf",
     FIRST_LINE: "opensignals-text",
 }
+
+_EXPORTS: dict[str, Callable[[Path, TextHead], bool]] = {
+    "empatica": lambda _path, head: is_empatica(head),
+    "shimmer": lambda _path, head: is_shimmer(head),
+    "imotions": lambda _path, head: is_imotions(head),
+    "openface": lambda _path, head: is_openface(head),
+    "faros": is_faros,
+}
+"""Whether a text is the export of a program or device; a text that is none's is a plain table."""
 
 _FOREIGN: tuple[tuple[int, bytes, str], ...] = (
     (4, b"ftyp", "an MP4 or MOV video"),
@@ -104,7 +136,6 @@ _FOREIGN: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89PNG", "a PNG picture"),
     (0, b"\xff\xd8\xff", "a JPEG picture"),
     (0, b"MATLAB 5.0", "a MATLAB file"),
-    (0, b"XDF:", "an XDF recording"),
     (0, b"\x80\x02", "a Python pickle"),
     (0, b"\x80\x03", "a Python pickle"),
     (0, b"\x80\x04", "a Python pickle"),
@@ -139,11 +170,13 @@ def signal_kind(path: Path) -> str:
     kind = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
     if kind is None and head.startswith(b"PK\x03\x04") and _first_member(head).endswith(b".npy"):
         kind = "npz"
+    if kind is None and is_acqknowledge(head):
+        kind = "acqknowledge"
     foreign = None
     if kind is None:
         foreign = next((name for at, magic, name in _FOREIGN if head[at:].startswith(magic)), None)
         if foreign is None and _is_text(head):
-            kind = "table"
+            kind = _text_kind(path)
     suffix = path.suffix.casefold()
     promised = [reader.called for reader in READERS.values() if suffix in reader.suffixes]
     found = READERS[kind].called if kind else foreign or "of an unknown kind"
@@ -319,6 +352,11 @@ def _clock_notices(path: Path, data: ChannelData, *, rate: float) -> list[Notice
         f" {measured:.6g} Hz."
     )
     return [Notice("W_SAMPLING_RATE", sentence)]
+
+
+def _text_kind(path: Path) -> str:
+    head = read_head(path)
+    return next((kind for kind, is_kind in _EXPORTS.items() if is_kind(path, head)), "table")
 
 
 def _first_member(head: bytes) -> bytes:

@@ -96,11 +96,11 @@ def table_layout(path: Path, decimal: Decimal | None = None) -> TableLayout:
             "E_SIGNAL_FILE", f"{shown(path)} holds no rows of data.", "Export it again."
         )
     reading = _choose(path, body, stated=stated, decimal=decimal)
-    if _starts_with_clock(reading.rows):
+    if not reading.header and _starts_with_clock(reading.rows):
         raise InputError(
             "E_SIGNAL_FILE",
             f"{shown(path)} starts with a Unix time and a rate, as Empatica's exports do.",
-            "That layout is not read yet; write the samples as a table and state the rate.",
+            "Its rate is none of Empatica's; write the samples as a table and state the rate.",
         )
     first = body[len(reading.header)].number
     names = _names(reading, comments)

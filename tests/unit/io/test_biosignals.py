@@ -270,7 +270,7 @@ def test_real_files_of_every_kind_pass_the_front_door(real_data: Path) -> None:
         "faros/testfile_read.EDF": ("edf", SignalSource("ECG")),
         "mitbih/100.npz": ("npz", SignalSource("ecg_mv", unit="mV")),
         "shimmer/read_test_data.csv": (
-            "table",
+            "shimmer",
             SignalSource("Shimmer_40AC_GSR_Skin_Conductance_CAL"),
         ),
     }
