@@ -21,14 +21,11 @@ import numpy as np
 
 from affectscope.datasets.prepared import PreparedCorpus, person_folder
 from affectscope.datasets.prepared_trial import PreparedTrial
-from affectscope.datasets.trial_body import TrialBody, read_body
+from affectscope.datasets.trial_body import TrialBody, read_body, read_eeg_channels
 from affectscope.io.sealed_folder import (
-    BrokenSealError,
     FileHashes,
+    ensure_sealed,
     private_folder,
-    read_sealed,
-    remove_folder,
-    write_sealed,
 )
 from affectscope.preprocessing import eeg, heart_features, skin_features
 from affectscope.records import FloatArray, JsonObject
@@ -66,7 +63,12 @@ class BodyFeatures:
 
 def body_of(cache: Path, trial: PreparedTrial) -> TrialBody:
     """A prepared trial's analyses, out of the cache that ``prepare`` was given."""
-    return read_body(person_folder(cache, trial.subject_id) / trial.key)
+    return read_body(trial_folder(cache, trial))
+
+
+def trial_folder(cache: Path, trial: PreparedTrial) -> Path:
+    """Where a prepared trial's entry lies."""
+    return person_folder(cache, trial.subject_id) / trial.key
 
 
 def spans_around(trial: PreparedTrial, length: float) -> FloatArray:
@@ -102,8 +104,8 @@ def body_features(prepared: PreparedCorpus, cache: Path, settings: FeatureSettin
 def _channels(prepared: PreparedCorpus, cache: Path) -> tuple[str, ...]:
     """The EEG's channels, as the first trial that has one names them."""
     for trial in prepared.trials:
-        if (power := body_of(cache, trial).eeg) is not None:
-            return power.channels
+        if channels := read_eeg_channels(trial_folder(cache, trial)):
+            return channels
     return ()
 
 
@@ -124,21 +126,15 @@ class _Kept:
             self.hashes[person] = FileHashes(person / "hashes.json")
         content = json.dumps([_code(), asdict(self.settings), self.channels, trial.key])
         folder = person / f"body-features-{hashlib.sha256(content.encode()).hexdigest()[:32]}"
-        try:
-            known = read_sealed(folder, self.hashes[person])
-        except BrokenSealError as error:
-            _LOG.warning("features of %s were damaged (%s)", trial.subject_id, error)
-            remove_folder(folder)
-            known = None
-        if known is None:
 
-            def fill(temporary: Path) -> JsonObject:
-                body, length = body_of(self.cache, trial), self.settings.length
-                features = _computed(body, spans_around(trial, length), self.channels)
-                np.save(temporary / "features.npy", features)
-                return {"trial": trial.key}
+        def fill(temporary: Path) -> JsonObject:
+            body, length = body_of(self.cache, trial), self.settings.length
+            features = _computed(body, spans_around(trial, length), self.channels)
+            np.save(temporary / "features.npy", features)
+            return {"trial": trial.key}
 
-            write_sealed(folder, fill)
+        if damage := ensure_sealed(folder, self.hashes[person], fill):
+            _LOG.warning("features of %s were damaged (%s)", trial.subject_id, damage)
         features: FloatArray = np.load(folder / "features.npy")
         return features
 

@@ -16,12 +16,9 @@ from torch import Tensor, nn
 
 from affectscope.datasets.prepared import PreparedCorpus, PreparedTrial, person_folder
 from affectscope.io.sealed_folder import (
-    BrokenSealError,
     FileHashes,
+    ensure_sealed,
     private_folder,
-    read_sealed,
-    remove_folder,
-    write_sealed,
 )
 from affectscope.records import JsonObject
 
@@ -86,18 +83,12 @@ def _of_trial(
     private_folder(person)
     folder = person / f"features-{encoder_id[:32]}-{trial.key}"
     hashes = FileHashes(person / "hashes.json")
-    try:
-        known = read_sealed(folder, hashes)
-    except BrokenSealError:
-        remove_folder(folder)
-        known = None
-    if known is None:
 
-        def fill(temporary: Path) -> JsonObject:
-            np.save(temporary / "features.npy", _encoded(trial, encoder, batch))
-            return {"encoder": encoder_id, "trial": trial.key}
+    def fill(temporary: Path) -> JsonObject:
+        np.save(temporary / "features.npy", _encoded(trial, encoder, batch))
+        return {"encoder": encoder_id, "trial": trial.key}
 
-        write_sealed(folder, fill)
+    ensure_sealed(folder, hashes, fill)
     hashes.save()
     mapped: NDArray[np.float32] = np.load(folder / "features.npy", mmap_mode="r")
     return mapped

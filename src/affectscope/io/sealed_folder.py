@@ -140,6 +140,25 @@ def read_sealed(folder: Path, hashes: FileHashes) -> dict[str, Any] | None:
     return facts
 
 
+def ensure_sealed(
+    folder: Path, hashes: FileHashes, fill: Callable[[Path], JsonObject]
+) -> BrokenSealError | None:
+    """``write_sealed`` where the folder is missing or damaged; returns what the damage was.
+
+    Raises:
+        OutputError: E_OUTPUT where it cannot be written.
+    """
+    damage = None
+    try:
+        known = read_sealed(folder, hashes)
+    except BrokenSealError as error:
+        remove_folder(folder)
+        known, damage = None, error
+    if known is None:
+        write_sealed(folder, fill)
+    return damage
+
+
 def remove_folder(folder: Path) -> bool:
     """Take a folder away, first out of sight and then from the disk; False where there is none.
 
