@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from affectscope.errors import AffectScopeError
+from affectscope.progress import progress_bar
 
 app = typer.Typer(
     help="What a person feels over time, from face video, ECG and EDA together. "
@@ -388,35 +388,6 @@ def reproduce(
         lines = carry_out(asked, reached)
     for line in lines:
         print(line)
-
-
-@contextmanager
-def progress_bar(title: str) -> Iterator[Callable[..., None]]:
-    """A bar with an estimate of the time left; it yields (share done, what is done now) -> None."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(title, total=1.0)
-
-        def reached(share: float, now: str = title) -> None:
-            progress.update(task, completed=share, description=now)
-
-        yield reached
 
 
 def main() -> None:

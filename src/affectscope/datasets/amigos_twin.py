@@ -36,11 +36,9 @@ from affectscope.datasets.amigos_layout import (
     EEG,
     EEG_CHANNELS,
     GSR,
-    KNOWN_NAN,
     LONG_CLIPS,
     NO_LONG_RATINGS,
     NO_LONG_VIDEOS,
-    NOISY_GSR_SAMPLES,
     ODD_VIDEOS,
     SAMPLING_RATE,
     SHORT_CLIPS,
@@ -53,6 +51,7 @@ from affectscope.datasets.amigos_twin_affect import (
     generator_for,
     trial_duration,
 )
+from affectscope.datasets.amigos_twin_sensors import add_known_nan, gsr, left_noise
 from affectscope.datasets.corpus import TWIN
 from affectscope.datasets.personality import PERSONALITY_FILE, personality_table
 from affectscope.datasets.synthetic import SyntheticPerson, synthetic_person
@@ -67,7 +66,6 @@ Progress = Callable[[int, int], None]
 """Called with the files written so far and those to be written in all."""
 
 _ODD_LENGTHS = {"P11": 0.6, "P13": 1.4, "P39": 0.6}  # shares of the stimulus' length
-_MICROSIEMENS_OHM = 1e6
 _MAT_TEXT = b"MATLAB 5.0 MAT-file, simulated people, no human data".ljust(116)
 
 
@@ -305,7 +303,7 @@ def _write_mat(path: Path, settings: TwinSettings, subject_id: str) -> None:
         data, ratings, external = np.zeros((0, 0)), np.zeros((1, 0)), np.zeros((0, 0))
         if clip in present:
             data = _joined_data(settings, subject_id, trials[clip])
-            _add_known_nan(data, subject_id, cell)
+            add_known_nan(data, subject_id, cell)
             external = trials[clip].external
             if not (clip in LONG_CLIPS and subject_id in NO_LONG_RATINGS):
                 ratings = trials[rated_as[clip]].ratings[None]
@@ -346,8 +344,8 @@ def _joined_data(settings: TwinSettings, subject_id: str, trial: TwinTrial) -> F
     data = np.empty((len(ecg), CHANNELS), order="F")
     data[:, EEG] = _eeg(settings, subject_id, trial, samples=len(ecg))
     data[:, ECG_RIGHT] = np.round(ecg, 4)
-    data[:, ECG_LEFT] = np.round(0.8 * ecg + _left_noise(len(ecg), own), 4)
-    data[:, GSR] = _gsr(eda, settings.gsr, own)
+    data[:, ECG_LEFT] = np.round(0.8 * ecg + left_noise(len(ecg), own), 4)
+    data[:, GSR] = gsr(eda, settings.gsr, own)
     return data
 
 
@@ -364,34 +362,6 @@ def _eeg(settings: TwinSettings, subject_id: str, trial: TwinTrial, *, samples: 
         generator=generator_for(settings.seed, subject_id, trial.clip, "eeg"),
     )
     return np.round(values, 1)
-
-
-def _left_noise(samples: int, own: np.random.Generator) -> FloatArray:
-    """(T,) mV: muscle noise throughout, and for a third of the time as strong as the heart."""
-    strength = np.full(samples, 0.05)
-    length = samples // 3
-    start = int(own.integers(samples - length + 1))
-    strength[start : start + length] = 0.8
-    return np.asarray(strength * own.standard_normal(samples))
-
-
-def _gsr(eda: FloatArray, kind: str, own: np.random.Generator) -> FloatArray:
-    """(T,) the conductance in uS, or as a resistance in Ohm; noise first, a short dropout later."""
-    values = np.round(eda, 4) if kind == "conductance" else np.round(_MICROSIEMENS_OHM / eda)
-    values[:NOISY_GSR_SAMPLES] *= own.uniform(-1.0, 3.0, NOISY_GSR_SAMPLES)
-    if own.random() < 0.1:
-        start = int(own.integers(len(values) // 2, len(values) - 3))
-        values[start : start + 3] = 0.0
-    return values
-
-
-def _add_known_nan(data: FloatArray, subject_id: str, cell: int) -> None:
-    """Missing samples where the corpus is known to have them."""
-    middle = slice(len(data) // 3, len(data) // 2)
-    if cell in KNOWN_NAN["ecg"].get(subject_id, ()):
-        data[middle, ECG_RIGHT : ECG_LEFT + 1] = np.nan
-    if cell in KNOWN_NAN["eeg"].get(subject_id, ()):
-        data[middle, 3] = np.nan
 
 
 def _check(name: str, value: float, lowest: float, highest: float) -> None:

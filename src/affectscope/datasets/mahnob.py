@@ -43,22 +43,21 @@ from affectscope.datasets.corpus import Corpus, SubjectTrials
 from affectscope.datasets.corpus_files import matching_files, not_there, only_file
 from affectscope.datasets.corpus_trials import PersonTrials, rating, steady_labels
 from affectscope.datasets.corpus_twin import any_twin
+from affectscope.datasets.mahnob_eeg import SAMPLING_RATE, read_eeg
 from affectscope.datasets.mahnob_session import MahnobSession, read_session
 from affectscope.errors import AffectScopeError, InputError
 from affectscope.io.biosignals import signal_kind
 from affectscope.io.channels import ChannelData, SignalSource
-from affectscope.io.edf import inspect_edf, read_edf
+from affectscope.io.edf import read_edf
 from affectscope.io.files import shown
 from affectscope.io.video import inspect_video
 from affectscope.preprocessing.ecg import analyse_ecg
 from affectscope.preprocessing.eda import PLAUSIBLE
-from affectscope.preprocessing.units import to_microsiemens, to_millivolts
+from affectscope.preprocessing.units import to_microsiemens
 from affectscope.records import EMOTIONS, Eeg, FloatArray, Notice, Signal, VideoTrack
 
 NAME = "mahnob"
 SESSION_PATTERN = r"[^/]+/session\.xml"
-SAMPLING_RATE = 256.0
-EEG_CHANNELS = 32
 MARGIN = 30.0
 """Seconds recorded before and after the stimulus."""
 
@@ -206,7 +205,7 @@ def _read_trial(person: PersonTrials, session: MahnobSession) -> _Trial | None:
         return None
     eeg = None
     try:
-        eeg = _eeg(path, onset=span[0], samples=count)
+        eeg = read_eeg(path, onset=span[0], samples=count)
     except InputError as error:
         sentence = f"Clip {session.clip} is read without its EEG. {error.sentence}"
         notices.append(Notice("W_CORPUS", sentence))
@@ -220,25 +219,6 @@ def _read_trial(person: PersonTrials, session: MahnobSession) -> _Trial | None:
         *span,
         (*first.notices, *notices),
     )
-
-
-def _eeg(path: Path, *, onset: float, samples: int) -> Eeg:
-    """The channels before EXG1, which has this many samples.
-
-    Raises:
-        InputError: E_CORPUS where they are not 32 alike; any code of ``read_edf``; E_UNIT.
-    """
-    names = [channel.name for channel in inspect_edf(path).channels]
-    if [name.casefold() for name in names].index("exg1") != EEG_CHANNELS:
-        raise InputError("E_CORPUS", f"{shown(path)} has not 32 channels before EXG1.")
-    values = np.empty((samples, EEG_CHANNELS), order="F")
-    for number in range(EEG_CHANNELS):
-        data = read_edf(path, SignalSource(number + 1))
-        if (len(data.values), data.sampling_rate) != (samples, SAMPLING_RATE):
-            raise InputError("E_CORPUS", f"The EEG of {shown(path)} has not 256 Hz throughout.")
-        stored = Signal(data.values, SAMPLING_RATE, data.unit or "none", 0.0)
-        values[:, number] = 1000.0 * to_millivolts(stored).values
-    return Eeg(values, tuple(names[:EEG_CHANNELS]), SAMPLING_RATE, -onset)
 
 
 def _stimulus(

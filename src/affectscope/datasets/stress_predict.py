@@ -39,7 +39,7 @@ from affectscope.errors import InputError
 from affectscope.io.channels import SignalSource
 from affectscope.io.empatica import read_empatica, read_intervals
 from affectscope.io.files import check_file, shown
-from affectscope.preprocessing.ecg import RrIntervals, intervals_between
+from affectscope.preprocessing.rr_intervals import RrIntervals, intervals_between
 from affectscope.records import BoolArray, FloatArray, Signal
 
 JOINED = 0.01

@@ -14,12 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy.ndimage import median_filter
 
 from affectscope.preprocessing.ecg_quality import (
-    LONGEST_RR,
     NOISE,
-    SHORTEST_RR,
     IntArray,
     ecg_faults,
     readable,
@@ -27,6 +24,7 @@ from affectscope.preprocessing.ecg_quality import (
     without_faint,
 )
 from affectscope.preprocessing.r_peaks import r_peaks
+from affectscope.preprocessing.rr_intervals import RrIntervals, intervals_between
 from affectscope.preprocessing.scaling import resample
 from affectscope.preprocessing.signal_quality import (
     bridged,
@@ -53,8 +51,6 @@ USUAL_AMPLITUDE = (0.05, 20.0)
 MINIMUM_FOR_HEART_RATE = 10.0
 MINIMUM_FOR_VARIABILITY = 60.0
 """Seconds of readable signal (P21)."""
-NORMAL_DEVIATION = 0.2
-"""An RR interval is normal-to-normal within this share of the median of 11 intervals around it."""
 
 _BLOCK = 10.0  # seconds whose skewness votes on the polarity
 _SHORTEST_PIECE = 1.0  # seconds: no beats are sought in less
@@ -126,49 +122,12 @@ def analyse_ecg(signal: Signal) -> EcgAnalysis:
     return replace(analysis, notices=(*analysis.notices, *_doubts(analysis)))
 
 
-@dataclass(frozen=True, eq=False)
-class RrIntervals:
-    """RR intervals (M,), each beginning where the one before ends.
-
-    Attributes:
-        starts, durations: seconds.
-        plausible: 20 to 250 beats per minute, and all of it seen.
-        normal: plausible and normal-to-normal: within ``NORMAL_DEVIATION`` of what is usual there.
-    """
-
-    starts: FloatArray
-    durations: FloatArray
-    plausible: BoolArray
-    normal: BoolArray
-
-    @property
-    def pairs(self) -> BoolArray:
-        """(M - 1,) neighbours that are both normal: their difference counts in RMSSD."""
-        return self.normal[:-1] & self.normal[1:]
-
-
 def rr_intervals(analysis: EcgAnalysis) -> RrIntervals:
     """The intervals between an ECG's beats; none that reaches over a masked span is plausible."""
     peaks, cleaned = analysis.peak_times, analysis.cleaned
     samples = np.rint((peaks - cleaned.start_time) * cleaned.sampling_rate)
     span = np.searchsorted(runs(analysis.valid)[:, 0], samples, side="right")
     return intervals_between(peaks, np.diff(span) == 0)
-
-
-def intervals_between(beat_times: FloatArray, seen: BoolArray) -> RrIntervals:
-    """The intervals between beats (B,) in seconds, ascending, of whatever sensor.
-
-    Args:
-        seen: (B - 1,) False where beats may have been missed between two beats.
-    """
-    durations = np.diff(beat_times)
-    plausible = seen & (durations >= SHORTEST_RR) & (durations <= LONGEST_RR)
-    normal = np.zeros_like(plausible)
-    if plausible.any():
-        used = durations[plausible]
-        usual = median_filter(used, size=11, mode="nearest")
-        normal[plausible] = np.abs(used - usual) <= NORMAL_DEVIATION * usual
-    return RrIntervals(beat_times[:-1], durations, plausible, normal)
 
 
 def heart_rate_at(analysis: EcgAnalysis, times: FloatArray) -> FloatArray:

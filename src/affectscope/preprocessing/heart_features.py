@@ -26,7 +26,7 @@ ecg_power_0-0.3 ... 5.7-6             mean density of the cleaned ECG in bands o
 ====================================  =========================================================
 
 What one must know:
-1. All but mean_rate take normal-to-normal intervals (``ecg.RrIntervals``) wholly inside the span.
+1. All but mean_rate take normal-to-normal intervals (``rr_intervals``) wholly inside the span.
 2. Nothing counts or adds up over time: every feature is a mean, a share, a deviation or a power, so
    that none carries the length of the clip.
 3. A feature is NaN where it was not measured. mean_rate needs 10 s of plausible intervals, mean_rr
@@ -58,10 +58,10 @@ from affectscope.preprocessing.ecg import (
     MINIMUM_FOR_HEART_RATE,
     VARIABILITY_RATE,
     EcgAnalysis,
-    RrIntervals,
     rr_intervals,
 )
 from affectscope.preprocessing.ecg_quality import IntArray
+from affectscope.preprocessing.rr_intervals import RrIntervals
 from affectscope.preprocessing.span_statistics import (
     LEAST_SHARE,
     EqualBands,

@@ -20,10 +20,10 @@ from affectscope.preprocessing.ecg import (
     analyse_ecg,
     heart_rate_at,
     heart_rate_variability,
-    intervals_between,
     rmssd_at,
     rr_intervals,
 )
+from affectscope.preprocessing.rr_intervals import intervals_between
 from affectscope.preprocessing.signal_quality import valid_at
 from affectscope.records import Signal
 

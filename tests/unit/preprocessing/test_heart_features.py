@@ -13,10 +13,8 @@ from scipy import stats
 
 from affectscope.preprocessing.ecg import (
     EcgAnalysis,
-    RrIntervals,
     analyse_ecg,
     heart_rate_variability,
-    intervals_between,
     rr_intervals,
 )
 from affectscope.preprocessing.heart_features import (
@@ -26,6 +24,7 @@ from affectscope.preprocessing.heart_features import (
     heart_features,
     rr_features,
 )
+from affectscope.preprocessing.rr_intervals import RrIntervals, intervals_between
 from affectscope.records import Signal
 
 
