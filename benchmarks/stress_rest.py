@@ -142,7 +142,7 @@ def estimates(rows: Rows, score: FloatArray) -> dict[str, object]:
     result: dict[str, object] = {}
     for metric in METRICS:
         own = person_values(sums, metric)
-        low, high = interval(draws @ own / len(people))
+        low, high = interval(draws @ own / len(people), len(people))
         result[metric] = {"mean": float(own.mean()), "low": low, "high": high,
                           "people": own.round(4).tolist()}  # fmt: skip
     return result

@@ -79,6 +79,7 @@ def _effects(
 ) -> list[dict[str, object]]:
     values: list[dict[str, float]] = []
     spreads: list[dict[str, FloatArray]] = []
+    rated = len(drawn.people[0])
     for panel in panels:
         sums: list[PersonSums] = [person_sums(run.items) for run in panel.of(model, target)]
         values.append(estimates(sums, metrics))
@@ -88,8 +89,8 @@ def _effects(
         row: dict[str, object] = {"model": model, "target": target, "metric": metric}
         for name, value, spread in zip(("honest", "leaky"), values, spreads, strict=True):
             row[name] = value[metric]
-            row[f"{name}_low"], row[f"{name}_high"] = interval(spread[metric])
+            row[f"{name}_low"], row[f"{name}_high"] = interval(spread[metric], rated)
         row["difference"] = values[1][metric] - values[0][metric]
-        row["low"], row["high"] = interval(spreads[1][metric] - spreads[0][metric])
+        row["low"], row["high"] = interval(spreads[1][metric] - spreads[0][metric], rated)
         rows.append(row)
     return rows

@@ -24,6 +24,7 @@ from affectscope.evaluation.cluster_bootstrap import (
     draw_people,
     estimates,
     interval,
+    rated_people,
     resampled,
 )
 from affectscope.evaluation.comparison import (
@@ -79,7 +80,7 @@ def summarise(predictions: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> p
                 shared = {"model": model, "target": target, "level": level}
                 facts = _facts(runs, sums)
                 for metric in METRICS:
-                    low, high = interval(spread[metric])
+                    low, high = interval(spread[metric], rated_people(sums))
                     numbers = {"metric": metric, "value": value[metric], "low": low, "high": high}
                     rows.append({**shared, **numbers, **facts[metric == "ccc_within"]})
     return pd.DataFrame(rows)
@@ -89,7 +90,7 @@ def _facts(runs: Sequence[Scores], sums: Sequence[PersonSums]) -> tuple[dict[str
     """What stands beside the numbers; the second entry is for ccc_within."""
     facts: dict[str, object] = {
         "prevalence": prevalence(sums[0]),
-        "subjects": int((sums[0].weight > 0).sum()),
+        "subjects": rated_people(sums),
         "trials": runs[0].trials,
         "seeds": len(runs),
     }
@@ -124,7 +125,7 @@ def compare(
         base = resampled(sums[reference], drawn, [metric])[metric]
         for model in (name for name in sums if name != reference):
             change = resampled(sums[model], drawn, [metric])[metric] - base
-            low, high = interval(change)
+            low, high = interval(change, rated_people(sums[reference]))
             rows.append({
                 "target": target, "metric": metric, "level": level, "model_a": model,
                 "model_b": reference,
