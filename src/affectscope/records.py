@@ -22,8 +22,9 @@ ImageArray = NDArray[np.uint8]
 Modality = Literal["face", "ecg", "eda"]
 MODALITIES: tuple[Modality, ...] = ("face", "ecg", "eda")
 
-PersonRule = Literal["largest", "left", "right"]
-"""Whom to follow in a video: the largest face, or the one furthest to the left or right."""
+PersonRule = Literal["largest", "left", "right", "box", "photo"]
+"""Whom to follow in a video: the largest face, the one furthest to the left or right, the one in a
+box at a stated time, or the one on a reference photo."""
 
 EMOTIONS: tuple[str, ...] = ("neutral", "disgust", "joy", "surprise", "anger", "fear", "sadness")
 TARGETS: tuple[str, ...] = ("valence", "arousal", "liking", *EMOTIONS)
@@ -121,6 +122,8 @@ class VideoTrack:
         duration: seconds that the container states; 0.0 where it states none.
         start_time: time of the first frame, seconds on the session's axis.
         clock_offset: seconds added to the file's own time stamps.
+        clock_rate: seconds of the session's axis per second of the file's time stamps, near 1:
+            session time = clock_offset + clock_rate x file time.
     """
 
     path: Path
@@ -131,10 +134,64 @@ class VideoTrack:
     duration: float
     start_time: float
     clock_offset: float
+    clock_rate: float = 1.0
 
     @property
     def end_time(self) -> float:
         return self.start_time + self.duration
+
+
+@dataclass(frozen=True)
+class PersonBox:
+    """Where the person is at ``time`` (session axis, s): x, y, width, height in pixels, upright."""
+
+    time: float
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class PersonChoice:
+    """Which face in the video is the person's, as the user said it.
+
+    Attributes:
+        boxes: for the rule "box", one or more in the order of their times; after a track broke,
+            the next one says who the person is.
+        photo: for the rule "photo", a picture with the person's face and nobody else's.
+    """
+
+    rule: PersonRule = "largest"
+    boxes: tuple[PersonBox, ...] = ()
+    photo: Path | None = None
+
+
+AlignmentMethod = Literal["own axis", "stated", "clock", "offsets", "events", "content", "none"]
+"""How a modality came onto the session's axis: it is the axis; as session.toml states; by a clock
+that both recorders share (Unix time); by clock offsets that were measured while recording (LSL); by
+events that both recorded; by the heartbeat in face and ECG; not at all."""
+
+
+@dataclass(frozen=True)
+class ClockAlignment:
+    """How one modality lies on the session's axis, and how sure that is.
+
+    Attributes:
+        offset: seconds added to the file's own time at its start.
+        drift: parts per million that the file's clock runs fast against the axis; None where
+            nothing shows it.
+        residual: ms, root mean square of what the fit leaves; None where nothing was fitted.
+        uncertainty: s, half of the offset's 95 % interval; None where it is not known.
+        resets: times (session axis, s) at which the file's clock was reset or stepped.
+        sentence: what the alignment rests on, in plain words.
+    """
+
+    modality: Modality
+    method: AlignmentMethod
+    offset: float
+    drift: float | None
+    residual: float | None
+    uncertainty: float | None
+    resets: tuple[float, ...]
+    sentence: str
 
 
 @dataclass(frozen=True, eq=False)
