@@ -1,4 +1,4 @@
-.PHONY: demo test setup clean
+.PHONY: demo test faults setup clean
 
 setup:
 	@./scripts/setup.sh
@@ -12,6 +12,9 @@ test: setup
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/pytest -n 2 --dist loadfile
+
+faults: setup
+	@.venv/bin/python scripts/faults.py
 
 clean:
 	rm -rf demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

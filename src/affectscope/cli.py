@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from affectscope.cli_inspect import inspect
+from affectscope.cli_people import people
 from affectscope.cli_simulate import simulate
 from affectscope.errors import AffectScopeError
 from affectscope.progress import progress_bar
@@ -22,8 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command("people")(people)
 app.add_typer(simulate, name="simulate")
-inspect = typer.Typer(help="Say what is there, and what cannot be used.", no_args_is_help=True)
 app.add_typer(inspect, name="inspect")
 
 REJECTED = 2
@@ -143,11 +145,17 @@ def init_session(
 
 
 @app.command()
-def fetch_models() -> None:
+def fetch_models(
+    identity: Annotated[
+        bool, typer.Option("--identity", help="Also what finds a person by a photo (100 MB).")
+    ] = False,
+) -> None:
     """Fetch the face detector's model file, once; the only command that uses the network."""
-    from affectscope.io.model_files import fetch_face_model
+    from affectscope.io.model_files import fetch_face_model, fetch_identity_model
 
     print(f"Face model: {fetch_face_model()}")
+    if identity:
+        print(f"Identity model: {fetch_identity_model()}")
 
 
 @app.command()
@@ -177,23 +185,6 @@ def fit(
             progress=lambda stage, share: reached(share, stage),
         )
     print(f"Checkpoint {checkpoint_id}: {out}")
-
-
-@inspect.command("amigos")
-def inspect_amigos_folder(
-    folder: Annotated[Path, typer.Argument(help="The folder that holds AMIGOS.")],
-    out: Annotated[Path | None, typer.Option(help="Where Figure 1 goes; default: none.")] = None,
-) -> None:
-    """What a copy of AMIGOS holds, what is excluded and why; with --out also Figure 1."""
-    from affectscope.datasets.amigos import open_amigos
-    from affectscope.datasets.amigos_inspection import inspect_amigos, inspection_lines
-
-    for line in inspection_lines(inspect_amigos(open_amigos(folder))):
-        print(line)
-    if out is not None:
-        from affectscope.recipes.fg2020_pictures import reproduce_figure1
-
-        print(f"Figure 1: {reproduce_figure1(folder, out)[0]}")
 
 
 @app.command()

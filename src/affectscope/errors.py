@@ -20,6 +20,7 @@ CODES: dict[str, str] = {
     "E_FILE_MISSING": "the file does not exist or is no regular file",
     "E_FILE_EMPTY": "the file holds no data",
     "E_FILE_UNREADABLE": "the file exists and cannot be read",
+    "E_INPUT_CHANGED": "the file grew, changed or vanished while it was read",
     "E_TYPE_MISMATCH": "the file's content is not what its name says",
     "E_TYPE_UNKNOWN": "no reader knows this kind of file",
     "E_ARCHIVE": "the archive cannot be opened safely",

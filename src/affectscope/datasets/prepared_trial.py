@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -37,7 +37,7 @@ from affectscope.records import (
     JsonObject,
     Modality,
     Notice,
-    PersonRule,
+    PersonChoice,
     Recording,
     Signal,
 )
@@ -45,7 +45,7 @@ from affectscope.records import (
 FACE_SHARE = 0.9
 """A trial keeps its face where it is seen in at least this share of the rows (METHOD.md 5)."""
 
-_FORMAT = 2
+_FORMAT = 3
 """Raised whenever the same input would be prepared differently; old entries are then not found."""
 
 _NAMES = {"face": "face", "ecg": "ECG", "eda": "EDA"}
@@ -60,16 +60,16 @@ class PreparedSettings:
         rate: rows per second of the labelled span, at most ``HIGHEST_RATE``. A video needs as many
             frames: a row whose nearest frame is more than half a step away has no face.
         faces: False leaves the videos unread.
-        person: whom to follow in a video.
+        person: whom to follow in a video; not by a photo, which only a session has.
 
     Raises:
-        SessionError: E_CONFIG for a rate that is not allowed.
+        SessionError: E_CONFIG for a rate, or E_PERSON for a rule, that is not allowed.
     """
 
     preprocessing: Preprocessing
     rate: float
     faces: bool
-    person: PersonRule = "largest"
+    person: PersonChoice = field(default_factory=PersonChoice)
 
     def __post_init__(self) -> None:
         if not 0 < self.rate <= HIGHEST_RATE:
@@ -77,6 +77,13 @@ class PreparedSettings:
                 "E_CONFIG",
                 f"A corpus cannot be prepared at {self.rate} rows per second.",
                 f"Choose more than 0 and at most {HIGHEST_RATE:g}.",
+            )
+        if self.person.rule == "photo":
+            raise SessionError(
+                "E_PERSON",
+                "Nothing is learnt from a session whose person is found by a photo.",
+                'State the person by boxes, person = "box": affectscope people SESSION --out DIR'
+                " writes the lines for session.toml.",
             )
 
 
@@ -136,7 +143,9 @@ def trial_key(recording: Recording, settings: PreparedSettings, video_sha256: st
         "subject": recording.subject_id,
         "trial": recording.trial_id,
         "simulated": recording.simulated,
-        "video": None if video is None else [video_sha256, video.clock_offset, video.frame_rate],
+        "video": None
+        if video is None
+        else [video_sha256, video.clock_offset, video.clock_rate, video.frame_rate],
         "face_model": [model.sha256 for model in FACE_MODEL] if video is not None else None,
         "ecg": _signal_identity(recording.ecg),
         "eda": _signal_identity(recording.eda),

@@ -272,7 +272,7 @@ def write_session(
         "subject_id": person.subject_id,
         "session_id": folder.resolve().name,
         "simulated": True,
-        "face": {"file": "face.mp4"},
+        "face": {"file": "face.mp4", "clock_offset": 0.0},
         "ecg": _signal_table("ECG", ecg),
         "eda": _signal_table("EDA", eda),
         "labels": {"file": "truth.csv"},

@@ -1,6 +1,7 @@
 """Recording -> batches of network inputs, in constant memory. Training and inference share it.
 
-Legend: N rows of a batch (one per analysed time), W window samples, C crop size in pixels.
+Legend: N rows of a batch (one per analysed time), W window samples, C crop size in pixels,
+K = 6 factors of a face's quality.
 """
 
 from __future__ import annotations
@@ -8,16 +9,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from affectscope.errors import AffectScopeError, InputError
+from affectscope.preprocessing.channel_identity import swap_notices
+from affectscope.preprocessing.chosen_person import PersonTracker, PhotoCheck
 from affectscope.preprocessing.ecg import EcgAnalysis, analyse_ecg
 from affectscope.preprocessing.eda import EdaAnalysis, analyse_eda
 from affectscope.preprocessing.face import FaceDetector
+from affectscope.preprocessing.face_quality import UNSEEN
 from affectscope.preprocessing.face_tracking import FaceSample, follow_face
+from affectscope.preprocessing.picture_checks import PictureChecks
+from affectscope.preprocessing.repeated_blocks import repeat_notices
 from affectscope.preprocessing.scaling import network_signal
 from affectscope.preprocessing.windows import NetworkSignal, Preprocessing, Scaling, cut_windows
 from affectscope.records import (
@@ -27,7 +35,7 @@ from affectscope.records import (
     Frame,
     Modality,
     Notice,
-    PersonRule,
+    PersonChoice,
     Recording,
     Signal,
     VideoTrack,
@@ -56,19 +64,24 @@ class WindowBatch:
         inputs: "face" (N, 3, C, C) uint8, "ecg" and "eda" (N, 1, W) float32; an absent key is an
             absent modality.
         present: (N,) bool per key of ``inputs``; rows that are False hold zeros.
-        face_quality: (N,) in [0, 1], 0 where no face was seen.
+        face_factors: (N, K) in the order of ``face_quality.FACTORS``, 0 where no face was seen.
         faces_seen: (N,) how many faces the picture showed.
     """
 
     keys: tuple[WindowKey, ...]
     inputs: dict[Modality, NDArray[np.uint8] | NDArray[np.float32]]
     present: dict[Modality, BoolArray]
-    face_quality: FloatArray
+    face_factors: FloatArray
     faces_seen: NDArray[np.int64]
 
     @property
     def times(self) -> FloatArray:
         return np.array([key.centre for key in self.keys], dtype=np.float64)
+
+    @property
+    def face_quality(self) -> FloatArray:
+        """(N,) the product of the factors."""
+        return np.asarray(self.face_factors.prod(axis=1))
 
     def without_inputs(self) -> WindowBatch:
         """The same rows without their pictures and windows, for keeping."""
@@ -91,10 +104,18 @@ class BodyAnalysis:
 
 
 def analyse_body(recording: Recording) -> BodyAnalysis:
-    """Clean both signals; a signal that holds nothing usable becomes a notice, not an error."""
-    notices: list[Notice] = []
-    ecg = _analysed(analyse_ecg, recording.ecg, "ecg", notices)
-    eda = _analysed(analyse_eda, recording.eda, "eda", notices)
+    """Clean both signals; a signal that holds nothing usable becomes a notice, not an error.
+
+    Nothing is made of signals that look exchanged (P09), and repeated stretches are told (P15).
+    """
+    notices = list(swap_notices(recording.ecg, recording.eda))
+    swapped = {notice.modality for notice in notices}
+    signals: dict[Modality, Signal | None] = {"ecg": recording.ecg, "eda": recording.eda}
+    kept = {name: None if name in swapped else signal for name, signal in signals.items()}
+    for name, signal in kept.items():
+        notices += repeat_notices(signal, name) if signal is not None else ()
+    ecg = _analysed(analyse_ecg, kept["ecg"], "ecg", notices)
+    eda = _analysed(analyse_eda, kept["eda"], "eda", notices)
     return BodyAnalysis(ecg, eda, tuple(notices))
 
 
@@ -138,7 +159,7 @@ class StreamSettings:
 
     rate: float | None = None
     batch_size: int = 64
-    person: PersonRule = "largest"
+    person: PersonChoice = field(default_factory=PersonChoice)
     span: tuple[float, float] | None = None
 
 
@@ -146,7 +167,8 @@ class StreamSettings:
 class WindowStream:
     """Walks once through a recording. Iterate it; then ``notices`` and counts are complete.
 
-    ``face_model`` gives the detector's bytes when a video is there; it is called at most once.
+    ``face_model`` gives the detector's bytes when a video is there; it is called at most once, as
+    is ``photo_check``, which must be there for the rule "photo".
     """
 
     recording: Recording
@@ -155,10 +177,11 @@ class WindowStream:
     face_model: Callable[[], tuple[bytes, bytes]]
     settings: StreamSettings = field(default_factory=StreamSettings)
     on_time: Callable[[float], None] = lambda _time: None
+    photo_check: Callable[[Path, FaceDetector], PhotoCheck] | None = None
     notices: list[Notice] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[WindowBatch]:
-        signals = self.signals()
+        signals = self._signals
         for samples in _batches(self._samples(), self.settings.batch_size):
             yield self._batch(samples, signals)
             self.on_time(samples[-1].time)
@@ -180,6 +203,27 @@ class WindowStream:
             for name, (analysis, scaling) in analysed.items()
             if analysis is not None
         }
+
+    @cached_property
+    def _signals(self) -> dict[Modality, NetworkSignal]:
+        return self.signals()
+
+    def shifted(self, batch: WindowBatch, rows: NDArray[np.int64], seconds: float) -> WindowBatch:
+        """Some rows of a batch of this stream, with its signals ``seconds`` later against the
+        face."""
+        inputs = {name: values[rows] for name, values in batch.inputs.items()}
+        present = {name: values[rows] for name, values in batch.present.items()}
+        centres = batch.times[rows] - seconds
+        for name, signal in self._signals.items():
+            inputs[name], present[name] = cut_windows(signal, centres, self.preprocessing)
+        return replace(
+            batch,
+            keys=tuple(batch.keys[row] for row in rows),
+            inputs=inputs,
+            present=present,
+            face_factors=batch.face_factors[rows],
+            faces_seen=batch.faces_seen[rows],
+        )
 
     def _samples(self) -> Iterator[FaceSample]:
         """One sample per analysed time; a grid without pictures wherever the video gives none."""
@@ -225,20 +269,34 @@ class WindowStream:
         return FrameReader(video, rate=rate, origin=origin)
 
     def _face_samples(self, reader: FrameReader, frames: Iterable[Frame]) -> Iterator[FaceSample]:
-        """The samples of a reader's frames; should the video turn out unreadable on the way, a
-        notice and what was."""
+        """The samples of a reader's frames, masked where the picture stands still or is empty."""
+        checks = PictureChecks()
+        yield from checks.masked(self._followed(checks.watched(frames)))
+        self.notices.extend(reader.notices)
+        self.notices.extend(checks.notices)
+
+    def _followed(self, frames: Iterable[Frame]) -> Iterator[FaceSample]:
+        """The samples of frames; should the video turn out unreadable on the way, a notice and what
+        was."""
         try:
             with FaceDetector(self.face_model()) as detector:
+                tracker = self._tracker(detector)
                 yield from follow_face(
                     frames,
                     detector,
-                    rule=self.settings.person,
+                    tracker=tracker,
                     crop_size=self.preprocessing.crop_size,
                     minimum_quality=self.preprocessing.minimum_face_quality,
                 )
+                self.notices.extend(tracker.notices())
         except AffectScopeError as error:
             self.notices.append(_lost("face", error))
-        self.notices.extend(reader.notices)
+
+    def _tracker(self, detector: FaceDetector) -> PersonTracker:
+        person = self.settings.person
+        if person.photo is None or self.photo_check is None:
+            return PersonTracker(person)
+        return PersonTracker(person, self.photo_check(person.photo, detector))
 
     def _batch(
         self, samples: list[FaceSample], signals: Mapping[Modality, NetworkSignal]
@@ -252,7 +310,7 @@ class WindowStream:
             ),
             inputs={},
             present={},
-            face_quality=np.array([sample.quality for sample in samples], dtype=np.float64),
+            face_factors=np.array([sample.quality.factors for sample in samples], dtype=np.float64),
             faces_seen=np.array([sample.faces_seen for sample in samples]),
         )
         for name, signal in signals.items():
@@ -278,7 +336,9 @@ def grid_length(start: float, end: float, rate: float) -> int:
 def _faceless(start: float, end: float, rate: float) -> Iterator[FaceSample]:
     """Times on a grid without a picture: before, after, or instead of a video."""
     for index in range(grid_length(start, end, rate)):
-        yield FaceSample(time=start + index / rate, crop=None, quality=0.0, box=None, faces_seen=0)
+        yield FaceSample(
+            time=start + index / rate, crop=None, quality=UNSEEN, box=None, faces_seen=0
+        )
 
 
 def _batches(samples: Iterable[FaceSample], size: int) -> Iterator[list[FaceSample]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from affectscope.datasets.alignment import aligned
 from affectscope.datasets.window_dataset import (
     StreamSettings,
     WindowBatch,
@@ -19,6 +20,7 @@ from affectscope.datasets.window_dataset import (
     analyse_body,
 )
 from affectscope.errors import ModelError
+from affectscope.inference.person_photo import photo_check
 from affectscope.io.model_files import face_model
 from affectscope.io.session import Session
 from affectscope.models.bmmn import BMMN
@@ -92,6 +94,7 @@ class Predictor:
         Raises:
             ModelError: E_POPULATION, unless forced.
         """
+        session = aligned(session, on_time)
         recording = session.recording
         if not force:
             self.check_population(recording)
@@ -101,6 +104,7 @@ class Predictor:
             preprocessing=self.checkpoint.preprocessing,
             face_model=face_model,
             settings=StreamSettings(rate=rate, person=session.person),
+            photo_check=photo_check,
             on_time=on_time,
         )
         batches, values = [], []

@@ -8,56 +8,39 @@ guessed.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from affectscope.errors import InputError
-from affectscope.io.acqknowledge import (
-    inspect_acqknowledge,
-    is_acqknowledge,
-    read_acqknowledge,
-)
 from affectscope.io.channels import (
     ChannelData,
     ChannelInfo,
+    ClockFit,
     Decimal,
     SignalFile,
     SignalSource,
 )
-from affectscope.io.csv_table import inspect_table, read_table
-from affectscope.io.edf import BDF_VERSION, EDF_VERSION, inspect_edf, read_edf
-from affectscope.io.empatica import inspect_empatica, is_empatica, read_empatica
-from affectscope.io.faros import inspect_faros, is_faros, read_faros
-from affectscope.io.files import check_file, shown
-from affectscope.io.imotions import inspect_imotions, is_imotions, read_imotions
-from affectscope.io.numpy_arrays import NPY_MAGIC, inspect_npy, inspect_npz, read_npy, read_npz
-from affectscope.io.openface import inspect_openface, is_openface, read_openface
-from affectscope.io.opensignals import (
-    FIRST_LINE,
-    inspect_opensignals_h5,
-    inspect_opensignals_text,
-    read_opensignals_h5,
-    read_opensignals_text,
-)
-from affectscope.io.shimmer import inspect_shimmer, is_shimmer, read_shimmer
-from affectscope.io.text_head import TextHead, read_head
-from affectscope.io.xdf import inspect_xdf, read_xdf
-from affectscope.io.xdf_chunks import MAGIC as XDF_MAGIC
+from affectscope.io.csv_table import inspect_table
+from affectscope.io.files import shown
+from affectscope.io.reader import Reader
+from affectscope.io.signal_kinds import READERS, TABLE, known_reader, signal_kind
 from affectscope.records import Notice, Signal
 
 __all__ = [
     "READERS",
     "ChannelInfo",
+    "Reader",
     "SignalFile",
     "SignalSource",
     "TimedSignal",
     "inspect_signals",
+    "read_channel",
     "read_signal",
     "read_timed_signal",
     "signal_kind",
+    "timed_signal",
 ]
 
 RATE_TOLERANCE = 0.005
@@ -72,127 +55,16 @@ RAW = "raw"
 _LISTED_GAPS = 10
 
 
-@dataclass(frozen=True)
-class Reader:
-    """How one kind of file is inspected and read, and the file names that it goes by."""
-
-    inspect: Callable[[Path], SignalFile]
-    read: Callable[[Path, SignalSource], ChannelData]
-    suffixes: tuple[str, ...]
-    called: str
-
-
-_TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".dat")
-
-READERS: dict[str, Reader] = {
-    "table": Reader(inspect_table, read_table, _TEXT_SUFFIXES, "a text table"),
-    "opensignals-text": Reader(
-        inspect_opensignals_text, read_opensignals_text, _TEXT_SUFFIXES, "OpenSignals text"
-    ),
-    "empatica": Reader(inspect_empatica, read_empatica, _TEXT_SUFFIXES, "an Empatica E4 export"),
-    "shimmer": Reader(inspect_shimmer, read_shimmer, _TEXT_SUFFIXES, "a Shimmer export"),
-    "faros": Reader(inspect_faros, read_faros, _TEXT_SUFFIXES, "a Faros export"),
-    "imotions": Reader(inspect_imotions, read_imotions, _TEXT_SUFFIXES, "an iMotions export"),
-    "openface": Reader(inspect_openface, read_openface, _TEXT_SUFFIXES, "an OpenFace export"),
-    "opensignals-h5": Reader(
-        inspect_opensignals_h5, read_opensignals_h5, (".h5", ".hdf5"), "an HDF5 file"
-    ),
-    "edf": Reader(inspect_edf, read_edf, (".edf",), "an EDF recording"),
-    "bdf": Reader(inspect_edf, read_edf, (".bdf",), "a BDF recording"),
-    "xdf": Reader(inspect_xdf, read_xdf, (".xdf",), "an XDF recording"),
-    "npy": Reader(inspect_npy, read_npy, (".npy",), "a NumPy array"),
-    "npz": Reader(inspect_npz, read_npz, (".npz",), "a NumPy archive"),
-    "acqknowledge": Reader(
-        inspect_acqknowledge, read_acqknowledge, (".acq",), "an AcqKnowledge recording"
-    ),
-}
-"""Every kind of signal file that is read."""
-
-_MAGIC: dict[bytes, str] = {
-    b"\x89HDF\r\n\x1a\n": "opensignals-h5",
-    EDF_VERSION: "edf",
-    BDF_VERSION: "bdf",
-    NPY_MAGIC: "npy",
-    XDF_MAGIC: "xdf",
-    FIRST_LINE: "opensignals-text",
-}
-
-_EXPORTS: dict[str, Callable[[Path, TextHead], bool]] = {
-    "empatica": lambda _path, head: is_empatica(head),
-    "shimmer": lambda _path, head: is_shimmer(head),
-    "imotions": lambda _path, head: is_imotions(head),
-    "openface": lambda _path, head: is_openface(head),
-    "faros": is_faros,
-}
-"""Whether a text is the export of a program or device; a text that is none's is a plain table."""
-
-_FOREIGN: tuple[tuple[int, bytes, str], ...] = (
-    (4, b"ftyp", "an MP4 or MOV video"),
-    (4, b"moov", "a MOV video"),
-    (0, b"\x1aE\xdf\xa3", "a Matroska or WebM video"),
-    (0, b"RIFF", "an AVI or WAV file"),
-    (0, b"%PDF", "a PDF document"),
-    (0, b"\x1f\x8b", "a gzip archive"),
-    (0, b"\x89PNG", "a PNG picture"),
-    (0, b"\xff\xd8\xff", "a JPEG picture"),
-    (0, b"MATLAB 5.0", "a MATLAB file"),
-    (0, b"\x80\x02", "a Python pickle"),
-    (0, b"\x80\x03", "a Python pickle"),
-    (0, b"\x80\x04", "a Python pickle"),
-    (0, b"\x80\x05", "a Python pickle"),
-    (0, b"<!DOCTYPE", "a web page"),
-    (0, b"<html", "a web page"),
-    (0, b"<?xml", "an XML document"),
-    (0, b"PK\x03\x04", "a zip archive or office document"),
-)
-"""(offset, bytes, name) of files that are often mistaken for signal files."""
-
-
 @dataclass(frozen=True, eq=False)
 class TimedSignal:
-    """A signal, what must be known about it, and its start in Unix time where the file knows it."""
+    """A signal, what must be known about it, its start in Unix time where the file knows it, and
+    how its time stamps were fitted where it has such.
+    """
 
     signal: Signal
     notices: tuple[Notice, ...]
     unix_start: float | None
-
-
-def signal_kind(path: Path) -> str:
-    """The key of ``READERS`` for a file, by its content.
-
-    Raises:
-        InputError: E_FILE_MISSING, E_FILE_EMPTY, E_FILE_UNREADABLE; E_TYPE_MISMATCH where the name
-            says something else than the content; E_TYPE_UNKNOWN for any other content.
-    """
-    check_file(path)
-    with path.open("rb") as stream:
-        head = stream.read(4096)
-    kind = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
-    if kind is None and head.startswith(b"PK\x03\x04") and _first_member(head).endswith(b".npy"):
-        kind = "npz"
-    if kind is None and is_acqknowledge(head):
-        kind = "acqknowledge"
-    foreign = None
-    if kind is None:
-        foreign = next((name for at, magic, name in _FOREIGN if head[at:].startswith(magic)), None)
-        if foreign is None and _is_text(head):
-            kind = _text_kind(path)
-    suffix = path.suffix.casefold()
-    promised = [reader.called for reader in READERS.values() if suffix in reader.suffixes]
-    found = READERS[kind].called if kind else foreign or "of an unknown kind"
-    if promised and (kind is None or suffix not in READERS[kind].suffixes):
-        raise InputError(
-            "E_TYPE_MISMATCH",
-            f"{shown(path)} is named like {promised[0]} and its content is {found}.",
-            "Check that it is the right file, and give it the name of its real kind.",
-        )
-    if kind is None:
-        raise InputError(
-            "E_TYPE_UNKNOWN",
-            f"No reader knows {shown(path)}: its content is {found}.",
-            f"Signal files may be {', '.join(reader.called for reader in READERS.values())}.",
-        )
-    return kind
+    clock: ClockFit | None = None
 
 
 def inspect_signals(path: Path, decimal: Decimal | None = None) -> SignalFile:
@@ -204,10 +76,22 @@ def inspect_signals(path: Path, decimal: Decimal | None = None) -> SignalFile:
     Raises:
         InputError: any code of a file that cannot be read.
     """
-    kind = signal_kind(path)
-    if kind == "table":
-        return inspect_table(path, decimal)
-    return READERS[kind].inspect(path)
+    kind, reader, offered = known_reader(path)
+    file = inspect_table(path, decimal) if kind == TABLE else reader.inspect(path)
+    if offered is None:
+        return file
+    return replace(file, kind=kind, notices=(*file.notices, *offered.notices))
+
+
+def read_channel(path: Path, source: SignalSource) -> ChannelData:
+    """One channel as its file holds it; what the file does not state stays open.
+
+    Raises:
+        InputError: any code of a file that cannot be read.
+    """
+    _, reader, offered = known_reader(path)
+    data = reader.read(path, source)
+    return data if offered is None else replace(data, notices=(*data.notices, *offered.notices))
 
 
 def read_signal(path: Path, source: SignalSource) -> tuple[Signal, tuple[Notice, ...]]:
@@ -230,7 +114,15 @@ def read_timed_signal(path: Path, source: SignalSource) -> TimedSignal:
         raise InputError(
             "E_SESSION", f"clock_offset is {source.clock_offset}.", "State finite seconds."
         )
-    data = READERS[signal_kind(path)].read(path, source)
+    return timed_signal(path, source, data=read_channel(path, source))
+
+
+def timed_signal(path: Path, source: SignalSource, *, data: ChannelData) -> TimedSignal:
+    """What ``read_channel`` gave, with the rate and the unit that the file or the user states.
+
+    Raises:
+        InputError: E_SAMPLING_RATE or E_UNIT where the user must state one or contradicts the file.
+    """
     rate = _sampling_rate(path, source, data=data)
     unit = _unit(path, source, data=data)
     start = data.first_time + source.clock_offset
@@ -241,7 +133,7 @@ def read_timed_signal(path: Path, source: SignalSource) -> TimedSignal:
         *_cell_notices(path, data),
         *_clock_notices(path, data, rate=rate),
     )
-    return TimedSignal(signal, notices, data.unix_start)
+    return TimedSignal(signal, notices, data.unix_start, data.clock)
 
 
 def _sampling_rate(path: Path, source: SignalSource, *, data: ChannelData) -> float:
@@ -267,6 +159,9 @@ def _sampling_rate(path: Path, source: SignalSource, *, data: ChannelData) -> fl
             f"{shown(path)} does not state its sampling rate.",
             "State sampling_rate in Hz, or name a time column whose header gives its unit.",
         )
+    measured = data.measured_rate if data.clock else None
+    if measured and abs(found / measured - 1) <= CLOCK_TOLERANCE:
+        return measured  # a stated rate rounds: 100 parts per million are 3.6 s in 10 hours
     return found
 
 
@@ -352,28 +247,3 @@ def _clock_notices(path: Path, data: ChannelData, *, rate: float) -> list[Notice
         f" {measured:.6g} Hz."
     )
     return [Notice("W_SAMPLING_RATE", sentence)]
-
-
-def _text_kind(path: Path) -> str:
-    head = read_head(path)
-    return next((kind for kind, is_kind in _EXPORTS.items() if is_kind(path, head)), "table")
-
-
-def _first_member(head: bytes) -> bytes:
-    """The name of a zip archive's first member, from its local header."""
-    length = int.from_bytes(head[26:28], "little")
-    return head[30 : 30 + length]
-
-
-def _is_text(head: bytes) -> bool:
-    """Whether the first bytes can be text in UTF-8, UTF-16 or Latin-1."""
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or _alternates(head):
-        return True
-    control = sum(byte < 32 and byte not in (9, 10, 12, 13) for byte in head)
-    return control == 0
-
-
-def _alternates(head: bytes) -> bool:
-    """UTF-16 without a mark: every second byte of plain text is zero."""
-    zeros = (head[0::2].count(0), head[1::2].count(0))
-    return min(zeros) == 0 and max(zeros) > len(head) // 4

@@ -81,6 +81,32 @@ class Gap:
     samples: int
 
 
+@dataclass(frozen=True)
+class ClockFit:
+    """What a file's time stamps say of its samples, and how well that fits.
+
+    Attributes:
+        stated_rate: Hz that the file or the user states, None where neither does.
+        measured_rate: Hz by the stamps, mean of the recording without its gaps.
+        drift: parts per million by which samples come faster than stated; None without a rate.
+        drift_range: the lowest and the highest drift of about five minutes, against the stated rate
+            or else the measured one.
+        residual: ms, root mean square of the stamps against the fit: their jitter.
+        steps: (s from the first sample, seconds) where the clock was set; the axis bridges them.
+        gaps: how many times samples were lost.
+        resampled: whether samples were interpolated to lie within 1 ms of their clock.
+    """
+
+    stated_rate: float | None
+    measured_rate: float
+    drift: float | None
+    drift_range: tuple[float, float]
+    residual: float
+    steps: tuple[tuple[float, float], ...]
+    gaps: int
+    resampled: bool
+
+
 @dataclass(frozen=True, eq=False)
 class ChannelData:
     """What a reader hands to the front door.
@@ -88,11 +114,12 @@ class ChannelData:
     Attributes:
         values: (S,) float64, NaN where a sample is missing.
         sampling_rate: Hz that the file's header states.
-        measured_rate: Hz by the file's own clock (its time column).
+        measured_rate: Hz of the even axis by the file's own clock (its time stamps).
         unit: as the file states it.
         first_time: seconds at the first sample where the file counts time from a start of its own.
         unix_start: the first sample's Unix time in seconds where the file has such a clock.
         gaps: lost samples, found by the file's own counter or clock.
+        clock: how the time stamps were fitted, None where the file has none.
     """
 
     values: FloatArray
@@ -103,6 +130,7 @@ class ChannelData:
     unix_start: float | None = None
     gaps: tuple[Gap, ...] = ()
     notices: tuple[Notice, ...] = ()
+    clock: ClockFit | None = None
 
 
 _BRACKETED = re.compile(r"\s*[(\[]\s*([^()\[\]]+?)\s*[)\]]\s*$")

@@ -40,14 +40,16 @@ class Block:
 
 def data_blocks(path: Path, layout: TableLayout, *, notices: list[Notice]) -> Iterator[Block]:
     """The table's rows of data as blocks of whole lines, each row checked for its width (P25)."""
-    line = 1
+    line, ended = 1, False  # ended: rows end in a delimiter, and a last one that does not is cut
     for text, complete in _whole_lines(path, layout):
         lines = text.count(b"\n")
         if line + lines > layout.first_row:
             if line < layout.first_row:
                 text = text.split(b"\n", layout.first_row - line)[-1]
                 lines, line = text.count(b"\n"), layout.first_row
-            block, cut = _checked(path, layout, text=text, first=line, complete=complete)
+            least = None if complete else len(layout.names) + ended
+            block, cut = _checked(path, layout, text=text, first=line, least=least)
+            ended = block.trailing
             if cut:
                 sentence = f"{shown(path)} ends inside row {line + lines - 1}, which was left out."
                 notices.append(Notice("W_FILE_TRUNCATED", sentence))
@@ -85,20 +87,25 @@ def _whole_lines(path: Path, layout: TableLayout) -> Iterator[tuple[bytes, bool]
             if text:
                 yield text, True
     if rest.strip():
-        yield rest.rstrip(b"\r") + b"\n", False
+        yield rest.rstrip(b"\r") + b"\n", rest.endswith(b"\r")
 
 
 def _checked(
-    path: Path, layout: TableLayout, *, text: bytes, first: int, complete: bool
+    path: Path, layout: TableLayout, *, text: bytes, first: int, least: int | None
 ) -> tuple[Block, bool]:
-    """A block without comments and blank lines, and whether a cut last line was left out."""
+    """A block without comments and blank lines, and whether a cut last line was left out.
+
+    ``least``: fields that a last line without its end must have, None for whole lines.
+    """
     width = len(layout.names)
     counts, kept = _field_counts(text, layout)
-    wrong = kept & (counts != width) & (counts != width + 1)
+    # A delimiter at the end of a row makes no column, unless the header has one there.
+    widest = width if layout.names[-1] == "" else width + 1
+    wrong = kept & (counts != width) & (counts != widest)
     cut = False
-    if not complete and len(counts) and kept[-1] and counts[-1] < width:
+    if least is not None and len(counts) and kept[-1] and counts[-1] < least:
         cut, wrong[-1], kept[-1] = True, False, False
-    over = np.flatnonzero(kept & (counts == width + 1))
+    over = np.flatnonzero(kept & (counts == width + 1) & (widest > width))
     if wrong.any() or len(over) or not kept.all():
         rows = text.split(b"\n")[:-1]
         encoding = "latin-1" if layout.encoding == "latin-1" else "utf-8"

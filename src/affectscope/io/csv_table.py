@@ -35,6 +35,7 @@ from affectscope.io.csv_layout import (
 )
 from affectscope.io.files import shown
 from affectscope.io.number_format import MISSING, OTHER, Evidence, gather, parse_number
+from affectscope.io.table_words import tell_open_end
 from affectscope.io.time_column import (
     TimeColumn,
     find_time_column,
@@ -91,6 +92,7 @@ def read_table(path: Path, source: SignalSource) -> ChannelData:
     notices: list[Notice] = []
     wanted = [column] if time_column is None else [column, time_column]
     arrays = read_columns(path, layout, columns=wanted, decimal=source.decimal, notices=notices)
+    tell_open_end(path, layout, notices)
     values = arrays[0]
     if not np.isfinite(values).any():
         raise InputError(
@@ -135,17 +137,17 @@ def read_columns(
         InputError: E_CSV_SHAPE, E_CSV_AMBIGUOUS.
     """
     marks = [_decimal(path, layout, column=column, stated=decimal) for column in columns]
-    parts: list[list[FloatArray]] = [[] for _ in columns]
+    arrays = [np.empty(0) for _ in columns]
     rows = 0
     for block in data_blocks(path, layout, notices=notices):
-        rows += len(block.lines)
+        first, rows = rows, rows + len(block.lines)
         if rows > MAXIMUM_SAMPLES:
             raise bad_shape(path, rows, what=f"is beyond the {MAXIMUM_SAMPLES} rows that are read")
-        for part, values in zip(
-            parts, _numbers(path, layout, block=block, columns=columns, marks=marks), strict=True
-        ):
-            part.append(values)
-    return [np.concatenate(part) if part else np.empty(0) for part in parts]
+        found = _numbers(path, layout, block=block, columns=columns, marks=marks)
+        for array, values in zip(arrays, found, strict=True):
+            array.resize(rows, refcheck=False)  # pages are moved, not copied
+            array[first:] = values
+    return arrays
 
 
 def _decimal(path: Path, layout: TableLayout, *, column: int, stated: Decimal | None) -> Decimal:

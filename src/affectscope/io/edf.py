@@ -168,12 +168,28 @@ def _open(path: Path) -> _EdfFile:
 def _truncation(
     path: Path, stated: int, *, held: int, rest: int, duration: float
 ) -> tuple[Notice, ...]:
-    if held >= stated and (stated >= 0 or not rest):
+    if stated >= 0 and held >= stated:
+        return _surplus(path, stated, held=held, rest=rest, duration=duration)
+    if stated < 0 and not rest:
         return ()
     end = held * duration
     promised = f" of {stated * duration:.2f} s" if stated >= 0 else ""
     sentence = f"{shown(path)} ends after {end:.2f} s{promised}; complete records were kept."
     return (Notice("W_FILE_TRUNCATED", sentence, start=end),)
+
+
+def _surplus(
+    path: Path, stated: int, *, held: int, rest: int, duration: float
+) -> tuple[Notice, ...]:
+    """Bytes behind the last stated record: it is not known where in the file they were put in."""
+    if held == stated and not rest:
+        return ()
+    sentence = (
+        f"The header of {shown(path)} states {stated} records of {duration:g} s, and the file has"
+        f" room for {held}{' and a part of one' if rest else ''}; the stated ones were read, and"
+        " samples may lie at a wrong time."
+    )
+    return (Notice("W_SAMPLE_COUNTS", sentence),)
 
 
 def _signals(path: Path, described: bytes, *, count: int) -> tuple[_EdfSignal, ...]:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from affectscope.errors import InputError, MissingExtraError
 from affectscope.io.files import check_file, shown
@@ -29,6 +30,18 @@ CHILD_MEMORY = 5 << 30
 _CHILD: tuple[str, ...] = ("-P", "-m", "affectscope.io.mat_hdf5")
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _HDF5_STARTS = (0, 512, 1024, 2048)  # MATLAB puts a text of 512 bytes before it
+
+HEAD_BYTES = _HDF5_STARTS[-1] + len(_HDF5)
+"""How much of a file tells its level."""
+
+
+def mat_level(head: bytes) -> Literal[4, 5, 7] | None:
+    """The level of a MATLAB file by its first bytes, 7 for v7.3; None for any other file."""
+    if head[124:128] in ORDERS:
+        return 5
+    if any(head[start:].startswith(_HDF5) for start in _HDF5_STARTS):
+        return 7
+    return 4 if is_level4(head) else None
 
 
 def read_mat(path: Path, names: Sequence[str] | None = None) -> dict[str, object]:
@@ -51,12 +64,13 @@ def read_mat(path: Path, names: Sequence[str] | None = None) -> dict[str, object
     """
     check_file(path)
     with path.open("rb") as stream:
-        head = stream.read(_HDF5_STARTS[-1] + len(_HDF5))
-    if head[124:128] in ORDERS:
+        head = stream.read(HEAD_BYTES)
+    level = mat_level(head)
+    if level == 5:
         found = read_level5(path, names, ORDERS[head[124:128]])
-    elif any(head[start:].startswith(_HDF5) for start in _HDF5_STARTS):
+    elif level == 7:
         found = _read_in_child(path, names)
-    elif is_level4(head):
+    elif level == 4:
         found = read_level4(path, names)
     else:
         raise InputError(

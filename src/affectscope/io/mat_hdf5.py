@@ -36,6 +36,7 @@ from affectscope.io.mat_values import (
     text_value,
     wrong_type,
 )
+from affectscope.io.process_limits import limit_memory
 
 STRUCTURE = "structure.json"
 _LARGEST_RATIO = 1100  # deflate cannot do better than 1032; more is data that was never written
@@ -235,18 +236,10 @@ def rebuilt(node: dict[str, Any], folder: Path) -> object:
     return np.load(folder / Path(node["array"]).name, allow_pickle=False)
 
 
-def _limit_memory(size: int) -> None:
-    if sys.platform != "win32":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (size, size))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
 def main() -> None:
     """The child: an order on standard input, the answer in the folder that it names."""
     order = json.load(sys.stdin)
-    _limit_memory(order["memory"])
+    limit_memory(order["memory"])
     folder = Path(order["folder"])
     try:
         found = read_hdf5(Path(order["path"]), order["names"])

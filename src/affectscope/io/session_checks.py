@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import combinations
+from pathlib import Path
 
+from affectscope.io.files import shown
 from affectscope.records import Modality, Notice, Recording, Signal
 
 _UNCOVERED = 1.0  # s; a shorter part without a modality is not worth a notice
@@ -112,3 +115,22 @@ def labels_outside(recording: Recording) -> list[Notice]:
         f" {end:.1f} s."
     )
     return [Notice("W_NO_OVERLAP", sentence, start=first, end=last)]
+
+
+def same_content(hashes: Mapping[str, str]) -> list[Notice]:
+    """Files of different names that hold the same bytes (F27); ``hashes``: name -> sha256.
+
+    Both names stay in use: only the user knows whether one of them was meant to be another file.
+    """
+    names: dict[str, list[str]] = {}
+    for name, content in hashes.items():
+        names.setdefault(content, []).append(name)
+    return [
+        Notice(
+            "W_SAME_CONTENT",
+            f"{' and '.join(shown(Path(name)) for name in alike)} hold the same content, byte for"
+            " byte; each was read under its own name.",
+        )
+        for alike in names.values()
+        if len(alike) > 1
+    ]

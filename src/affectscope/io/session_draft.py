@@ -22,7 +22,7 @@ NONE = "none"
 """The answer that a session has no such modality."""
 
 _LISTED = 20
-_NAMES: dict[BiosignalName, re.Pattern[str]] = {
+SIGNAL_NAMES: dict[BiosignalName, re.Pattern[str]] = {
     "ecg": re.compile(r"(?<![a-z])(ecg|ekg|ecgbit|ecgbitrev|electrocardiogra\w*)(?![a-z])"),
     "eda": re.compile(
         r"(?<![a-z])(eda|gsr|edabit|edabitrev|electrodermal|galvanic|skin[ _-]?conduct\w*)(?![a-z])"
@@ -304,7 +304,7 @@ def _candidates(file: FoundFile) -> list[_Candidate]:
 
 def _is_named(candidate: _Candidate, name: BiosignalName) -> bool:
     names = (candidate.info.name, *candidate.info.aliases)
-    return any(_NAMES[name].search(known.casefold()) for known in names)
+    return any(SIGNAL_NAMES[name].search(known.casefold()) for known in names)
 
 
 def _called(

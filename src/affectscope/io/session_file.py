@@ -4,11 +4,12 @@
     subject_id = "P01"
     session_id = "2026-03-01"   # optional, the folder's name
     simulated = false           # optional
-    [face]                      # file, clock_offset, person ("largest", "left", "right"), sha256
+    [face]                      # file, clock_offset, sha256, person, see ``session_person``
     [ecg]                       # file, channel, sampling_rate, unit, clock_offset, time_column,
     [eda]                       # decimal, sha256
     [phases]                    # before and after as [start, end] in seconds, or minutes
     [labels]                    # file, sha256
+    [sync]                      # how the modalities lie in time, see ``session_sync``
 
 Everything but ``format``, ``subject_id`` and each table's ``file`` is optional.
 """
@@ -26,7 +27,9 @@ from typing import TypeGuard, get_args
 from affectscope.errors import SessionError
 from affectscope.io.channels import Decimal, SignalSource
 from affectscope.io.files import shown
-from affectscope.records import PersonRule
+from affectscope.io.session_person import person_choice
+from affectscope.io.session_sync import SyncEntry, sync_entry
+from affectscope.records import PersonChoice
 
 NAME = "session.toml"
 FORMAT = 1
@@ -36,12 +39,13 @@ _SIGNAL_KEYS = ("file", "channel", "sampling_rate", "unit", "clock_offset", "tim
                 "decimal", "sha256")  # fmt: skip
 KEYS: dict[str, tuple[str, ...]] = {
     "": ("format", "subject_id", "session_id", "simulated", "face", "ecg", "eda", "phases",
-         "labels"),
-    "face": ("file", "clock_offset", "person", "sha256"),
+         "labels", "sync"),
+    "face": ("file", "clock_offset", "person", "person_boxes", "person_photo", "sha256"),
     "ecg": _SIGNAL_KEYS,
     "eda": _SIGNAL_KEYS,
     "phases": ("before", "after", "minutes"),
     "labels": ("file", "sha256"),
+    "sync": ("method", "video", "region", "marker_file", "marker_channel", "sha256"),
 }  # fmt: skip
 """The allowed keys of each table; "" is the top of the file."""
 
@@ -60,7 +64,8 @@ class StatedFile:
 class FaceEntry:
     file: StatedFile
     clock_offset: float
-    person: PersonRule
+    person: PersonChoice
+    photo: StatedFile | None
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,7 @@ class SessionFile:
     eda: SignalEntry | None
     phases: PhasesEntry | None
     labels: StatedFile | None
+    sync: SyncEntry
 
 
 def read_session_file(folder: Path) -> SessionFile:
@@ -111,6 +117,7 @@ def read_session_file(folder: Path) -> SessionFile:
         _signal(top.table("eda")),
         None if phases is None else _phases(phases),
         None if labels is None else labels.file(),
+        sync_entry(top),
     )
 
 
@@ -231,11 +238,11 @@ class _Table:
             return value
         return self.text(key)
 
-    def file(self) -> StatedFile:
+    def file(self, key: str = "file") -> StatedFile:
         digest = self.text("sha256")
         if digest is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
             raise self.wrong("sha256", "64 hexadecimal digits")
-        return StatedFile(self.required("file"), None if digest is None else digest.lower())
+        return StatedFile(self.required(key), None if digest is None else digest.lower())
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
@@ -248,11 +255,14 @@ def _is_number(value: object) -> TypeGuard[int | float]:
 
 
 def _face(table: _Table) -> FaceEntry:
-    person = table.text("person") or "largest"
-    if person not in get_args(PersonRule):
-        raise table.wrong("person", " or ".join(map(repr, get_args(PersonRule))))
-    rule: PersonRule = person  # type: ignore[assignment]  # checked one line above
-    return FaceEntry(table.file(), table.number("clock_offset") or 0.0, rule)
+    person = person_choice(table)
+    photo = table.text("person_photo")
+    return FaceEntry(
+        table.file(),
+        table.number("clock_offset") or 0.0,
+        person,
+        None if photo is None else StatedFile(photo, None),
+    )
 
 
 def _signal(table: _Table | None) -> SignalEntry | None:

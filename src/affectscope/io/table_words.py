@@ -51,15 +51,33 @@ def last_number_is_cut(
     """
     if len(layout.names) - 1 not in columns or any(n.code == "W_FILE_TRUNCATED" for n in notices):
         return False
-    width = 2 if layout.encoding.startswith("utf-16") else 1
-    with path.open("rb") as stream:
-        stream.seek(-min(width, path.stat().st_size), os.SEEK_END)
-        end = stream.read()
-    if b"\n" in end or b"\r" in end:
+    if _ends_in_a_line(path, layout):
         return False
     sentence = f"{shown(path)} ends inside its last row, which was left out."
     notices.append(Notice("W_FILE_TRUNCATED", sentence))
     return True
+
+
+def tell_open_end(path: Path, layout: TableLayout, notices: list[Notice]) -> None:
+    """W_FILE_TRUNCATED where the last row has no line end and no notice says that it was cut.
+
+    Some programs write no last line end, so the row is kept: nothing but the missing end tells.
+    """
+    if _ends_in_a_line(path, layout) or any(n.code == "W_FILE_TRUNCATED" for n in notices):
+        return
+    sentence = (
+        f"The last row of {shown(path)} has no line end: the file may have been cut there, in or"
+        " behind its last number."
+    )
+    notices.append(Notice("W_FILE_TRUNCATED", sentence))
+
+
+def _ends_in_a_line(path: Path, layout: TableLayout) -> bool:
+    width = 2 if layout.encoding.startswith("utf-16") else 1
+    with path.open("rb") as stream:
+        stream.seek(-min(width, path.stat().st_size), os.SEEK_END)
+        end = stream.read()
+    return b"\n" in end or b"\r" in end
 
 
 def word_codes(path: Path, layout: TableLayout, column: int) -> tuple[CodeArray, tuple[str, ...]]:

@@ -1,5 +1,8 @@
 """The column of a table or array that holds each row's time.
 
+A clock that was set back goes on from there; one that goes back again and again is none. Steps
+forward are rows that were lost: a column of times cannot tell them from a clock that was set.
+
 Legend: S rows.
 """
 
@@ -14,8 +17,9 @@ import numpy as np
 
 from affectscope.errors import InputError
 from affectscope.io.channels import ChannelData, without_unit
+from affectscope.io.clock_breaks import BLOCK, IntArray
 from affectscope.io.files import shown
-from affectscope.io.timeline import SECONDS, Timeline, is_row_number, place, stamp_timeline
+from affectscope.io.timeline import SECONDS, Timeline, is_row_number, stamp_timeline
 from affectscope.records import FloatArray, Notice
 
 _TIME_WORDS = {"time", "times", "timestamp", "timestamps", "unix", "unixtime", "elapsed", "zeit",
@@ -25,6 +29,12 @@ _ADVANCING = {True: 0.1, False: 0.75}
 """Share of rows at which a clock moves on: where the user named the column, where its header did.
 
 Receivers that stamp packets repeat some times (Shimmer), or one time for a whole packet."""
+
+_CALM_ROWS = 64  # that keep their pace before and behind a clock that was set back
+_PACE = 10.0  # usual steps; a longer one is no pace
+_LISTED = 10
+_CRYSTAL = 1000.0  # ppm; no sensor's clock drifts so far, so that the stated rate is wrong
+_CONTRADICTION = 1e4  # ppm; the front door tells of more, and takes the stated rate
 
 
 @dataclass(frozen=True)
@@ -72,16 +82,24 @@ def on_clock(
         InputError: E_SIGNAL_FILE where a column that the user named cannot serve as a clock.
     """
     timeline, notices = read_clock(path, column, stamps=stamps, stated_rate=stated_rate)
-    if timeline is None:
+    if timeline is None or timeline.axis is None:
         return replace(data, notices=(*data.notices, *notices))
+    fit = timeline.axis.fit(stated_rate)
+    if fit.drift is not None and _CRYSTAL < abs(fit.drift) <= _CONTRADICTION:
+        sentence = (
+            f"The sampling rate of {shown(path)} is stated as {stated_rate:g} Hz, and its time"
+            f" column shows {fit.measured_rate:.6g} Hz, which was used."
+        )
+        notices = (*notices, Notice("W_SAMPLING_RATE", sentence))
     return replace(
         data,
-        values=place(data.values, timeline.gaps),
+        values=timeline.axis.place(data.values),
         measured_rate=timeline.sampling_rate,
         first_time=timeline.first_time,
         unix_start=timeline.unix_start,
         gaps=timeline.gaps,
         notices=(*data.notices, *notices),
+        clock=fit,
     )
 
 
@@ -89,6 +107,8 @@ def read_clock(
     path: Path, column: TimeColumn, *, stamps: FloatArray, stated_rate: float | None
 ) -> tuple[Timeline | None, tuple[Notice, ...]]:
     """What a time column (S,) says; no timeline where it counts rows or cannot be used.
+
+    The stamps are overwritten with seconds since the first row.
 
     Raises:
         InputError: E_SIGNAL_FILE where a column that the user named cannot serve as a clock.
@@ -98,13 +118,7 @@ def read_clock(
         if column.unit is None and is_row_number(stamps):
             return None, ()
         timeline = stamp_timeline(stamps, column.unit, stated_rate=stated_rate)
-        return timeline, tuple(
-            Notice(
-                "W_TIME_RESET",
-                f"The time column {column.name!r} jumps before row {row + 1} of the data.",
-            )
-            for row in timeline.jumps
-        )
+        return timeline, _jump_notices(column, timeline)
     sentence = f"The time column {column.name!r} of {shown(path)} {problem}."
     if column.named:
         raise InputError(
@@ -117,12 +131,53 @@ def _unusable(stamps: FloatArray, advancing: float) -> str | None:
     """Why stamps cannot serve as a clock, None where they can."""
     if len(stamps) < 2:
         return "holds fewer than two times"
-    if not np.isfinite(stamps).all():
-        return f"holds no number in row {int(np.flatnonzero(~np.isfinite(stamps))[0]) + 1}"
-    steps = np.diff(stamps)
-    back = np.flatnonzero(steps < 0)
-    if len(back):
-        return f"goes back at row {int(back[0]) + 2} of the data"
-    if np.count_nonzero(steps) < advancing * len(steps):
+    missing = ~np.isfinite(stamps)
+    if missing.any():
+        return f"holds no number in row {int(np.argmax(missing)) + 1}"
+    del missing
+    moving, back = 0, [np.zeros(0, np.int64)]
+    for start in range(0, len(stamps) - 1, BLOCK):
+        steps = np.diff(stamps[start : start + BLOCK + 1])
+        moving += int(np.count_nonzero(steps))
+        back.append(start + 1 + np.flatnonzero(steps < 0))
+    rows = np.concatenate(back)
+    if len(rows) and not _is_set_back(stamps, rows):
+        return f"goes back at row {int(rows[0]) + 1} of the data"
+    if moving < advancing * (len(stamps) - 1):
         return "repeats too many times"
     return None
+
+
+def _is_set_back(stamps: FloatArray, rows: IntArray) -> bool:
+    """Whether a clock that goes back before each of these rows was set: it keeps its pace for long
+    before and behind, where rows in a wrong order come back at once.
+    """
+    if len(rows) > len(stamps) // _CALM_ROWS:
+        return False
+    for row in rows.tolist():
+        before, behind = stamps[max(0, row - _CALM_ROWS) : row], stamps[row : row + _CALM_ROWS]
+        if min(len(before), len(behind)) < _CALM_ROWS:
+            return False
+        back = before[-1] - behind[0]
+        steps = np.concatenate([np.diff(before), np.diff(behind)])
+        if steps.min() < 0 or (steps.max() >= back / 2 and steps.max() > _PACE * np.median(steps)):
+            return False
+    return True
+
+
+def _jump_notices(column: TimeColumn, timeline: Timeline) -> tuple[Notice, ...]:
+    if timeline.axis is None:
+        return ()
+    found: list[Notice] = []
+    for jump in timeline.axis.jumps[:_LISTED]:
+        at = timeline.axis.seconds_at(jump.sample)
+        sentence = (
+            f"The time column {column.name!r} jumps by {jump.seconds:.6g} s before row"
+            f" {jump.sample + 1} of the data; the rows follow directly, on the clock as it was."
+        )
+        found.append(Notice("W_TIME_RESET", sentence, start=at, end=at))
+    more = len(timeline.axis.jumps) - _LISTED
+    if more > 0:
+        sentence = f"The time column {column.name!r} jumps {more} more times."
+        found.append(Notice("W_TIME_RESET", sentence))
+    return tuple(found)

@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from affectscope.io.channels import MAXIMUM_SAMPLES, Gap
+from affectscope.io.clock_breaks import IntArray
+from affectscope.io.clock_fit import fit_clock
+from affectscope.io.even_axis import EvenAxis, even_axis
 from affectscope.records import FloatArray
-
-IntArray = NDArray[np.int64]
 
 SECONDS = {
     "s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0,
@@ -26,9 +26,6 @@ SECONDS = {
 """Spellings of a unit of time, and the unit in seconds."""
 
 _UNIX_YEARS = (9.5e8, 4.1e9)  # Unix times of the years 2000 to 2099, in seconds
-_DAY = 86_400.0
-_LEAST_GAP = 0.5  # s; a shorter pause between stamps is taken for jitter
-_STEPS_PER_GAP = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +38,8 @@ class Timeline:
         first_time: seconds at the first row, 0.0 for a Unix clock.
         unix_start: the first row's Unix time in seconds, None for any other clock.
         gaps: where rows are missing, as indices after filling.
-        jumps: rows (counted from 0) before which the clock jumped by more than rows can be filled.
+        jumps: rows (counted from 0) before which the clock jumped and no rows could be filled.
+        axis: where the rows lie, for a clock of time stamps.
     """
 
     sampling_rate: float | None
@@ -49,6 +47,7 @@ class Timeline:
     unix_start: float | None = None
     gaps: tuple[Gap, ...] = ()
     jumps: tuple[int, ...] = ()
+    axis: EvenAxis | None = None
 
 
 def place(values: FloatArray, gaps: tuple[Gap, ...]) -> FloatArray:
@@ -101,37 +100,33 @@ def counter_timeline(counter: IntArray, bits: int | None = None) -> Timeline:
 def stamp_timeline(
     stamps: FloatArray, unit: float | None, *, stated_rate: float | None = None
 ) -> Timeline:
-    """Rate and gaps from time stamps.
+    """Rate, gaps and bends from time stamps.
 
     Args:
-        stamps: (S,) finite, never going back, S >= 2.
+        stamps: (S,) finite, S >= 2; overwritten with seconds since the first row.
         unit: seconds per unit of the stamps where their column says it. A Unix time tells its own
             unit, since 2000 to 2099 in s, ms, us and ns do not overlap. Otherwise, the unit is
             the one that comes nearest to ``stated_rate``; without either it stays unknown.
     """
-    unix_unit = _unix_unit(float(stamps[0]), unit)
+    first = float(stamps[0])
+    unix_unit = _unix_unit(first, unit)
     scale = unix_unit or unit or _nearest_unit(stamps, stated_rate)
     if scale is None:
         return Timeline(None)
-    steps = np.diff(stamps) * scale
-    paused = _pauses(steps)
-    flowing = float(steps[~paused].sum())
-    if flowing <= 0:
+    stamps -= first
+    stamps *= scale
+    clock = fit_clock(stamps, None)
+    if clock is None:
         return Timeline(None)
-    rate = float(np.count_nonzero(~paused) / flowing)
-    missing = np.zeros(len(stamps), dtype=np.int64)
-    fillable = paused & (steps < _DAY)
-    missing[1:][fillable] = np.rint(steps[fillable] * rate).astype(np.int64) - 1
-    if missing.sum() + len(stamps) > MAXIMUM_SAMPLES:
-        fillable[:] = False
-        missing[:] = 0
-    start = float(stamps[0]) * scale
+    axis = even_axis(clock, stated_rate)
+    start = first * scale + axis.first_time
     return Timeline(
-        rate,
+        axis.sampling_rate,
         first_time=0.0 if unix_unit else start,
         unix_start=start if unix_unit else None,
-        gaps=gaps_at(missing),
-        jumps=tuple((np.flatnonzero(paused & ~fillable) + 1).tolist()),
+        gaps=axis.gaps,
+        jumps=tuple(jump.sample for jump in axis.jumps),
+        axis=axis,
     )
 
 
@@ -153,18 +148,3 @@ def _nearest_unit(stamps: FloatArray, stated_rate: float | None) -> float | None
         return None
     rates = {unit: (len(stamps) - 1) / (span * unit) for unit in (1.0, 1e-3, 1e-6, 1e-9)}
     return min(rates, key=lambda unit: abs(np.log(rates[unit] / stated_rate)))
-
-
-def _pauses(steps: FloatArray) -> NDArray[np.bool_]:
-    """(S - 1,) steps that are gaps: long ones after which the rows come at their usual pace.
-
-    A pause that is followed by a burst was a delay on the way, and nothing was lost.
-    """
-    usual = float(np.median(steps))
-    long = steps > max(_STEPS_PER_GAP * usual, _LEAST_GAP)
-    if usual <= 0 or not long.any():
-        return np.zeros(len(steps), dtype=bool)
-    for step in np.flatnonzero(long):
-        after = steps[step + 1 : step + 1 + 2 * _STEPS_PER_GAP]
-        long[step] = len(after) == 0 or float(np.median(after)) >= usual / 2
-    return long

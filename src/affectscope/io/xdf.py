@@ -3,8 +3,8 @@
 Read by our own parser: pyxdf 1.17.5 raises from its internals on a fifth of damaged files and loses
 samples silently (FAULTS.md). Time stamps go onto the recorder's clock by the clock offsets in the
 file, then onto an even axis. Its rate is what the stamps show; the nominal rate is kept where it
-says the same. Time 0 is the first sample of any stream. The file's date is not used: recorders
-write it seconds before the first sample, so it cannot align other files.
+places every sample within 1 ms. Time 0 is the first sample of any stream. The file's date is not
+used: recorders write it seconds before the first sample, so it cannot align other files.
 
 Legend: S samples of a stream.
 """
@@ -25,8 +25,9 @@ from affectscope.io.channels import (
     SignalSource,
     find_channel,
 )
+from affectscope.io.clock_fit import fit_clock
+from affectscope.io.even_axis import EvenAxis, Jump, even_axis
 from affectscope.io.files import shown
-from affectscope.io.timeline import place
 from affectscope.io.xdf_clock import ClockResult, to_recorder_clock
 from affectscope.io.xdf_header import StreamHeader
 from affectscope.io.xdf_scan import Scan, Stream
@@ -39,11 +40,9 @@ from affectscope.io.xdf_streams import (
     opened_xdf,
     read_column,
 )
-from affectscope.io.xdf_timeline import EvenTimeline, even_timeline
 from affectscope.records import FloatArray, Notice
 
 _RATE_TOLERANCE = 0.01  # share by which the nominal rate may differ from the measured one
-_LEAST_WANDER = 0.005  # s
 _LISTED = 10
 
 
@@ -57,11 +56,11 @@ class _Channel:
 
 @dataclass(frozen=True, eq=False)
 class _Clocked:
-    """A stream's samples on the file's axis: an even timeline, or only a first time, or neither."""
+    """A stream's samples on the file's axis: an even axis, or only a first time, or neither."""
 
-    timeline: EvenTimeline | None
+    axis: EvenAxis | None
     first_time: float
-    resets: tuple[int, ...]
+    resets: tuple[Jump, ...]
     notices: tuple[Notice, ...]
 
 
@@ -79,8 +78,8 @@ def inspect_xdf(path: Path) -> SignalFile:
 def read_xdf(path: Path, source: SignalSource) -> ChannelData:
     """One channel on an even axis, NaN where samples were lost.
 
-    ``sampling_rate`` is the nominal rate where the stamps bear it out to half a sample over the
-    whole recording, else None; ``measured_rate`` is the rate by the stamps.
+    ``sampling_rate`` is the nominal rate where it places every sample within 1 ms of its stamp's
+    time, else None; ``measured_rate`` is the rate of the axis.
 
     Raises:
         InputError: E_CHANNEL or E_SIGNAL_FILE; E_SAMPLING_RATE where the stream is irregular.
@@ -95,7 +94,8 @@ def read_xdf(path: Path, source: SignalSource) -> ChannelData:
     clocked = _on_clock(channel, stamps, start=start)
     del stamps  # as large as the values, which filling copies
     nominal = channel.header.nominal_rate
-    if clocked.timeline is None:
+    axis = clocked.axis
+    if axis is None:
         if nominal is None:
             raise _irregular(path, channel)
         return ChannelData(
@@ -105,15 +105,15 @@ def read_xdf(path: Path, source: SignalSource) -> ChannelData:
             first_time=clocked.first_time,
             notices=(*scan.notices(), *clocked.notices),
         )
-    timeline = clocked.timeline
     return ChannelData(
-        place(values, timeline.gaps),
-        _confirmed(nominal, timeline, len(values)),
-        timeline.sampling_rate,
+        axis.place(values),
+        nominal if axis.sampling_rate == nominal else None,
+        axis.sampling_rate,
         channel.info.unit,
         clocked.first_time,
-        gaps=timeline.gaps,
-        notices=(*scan.notices(), *clocked.notices, *_timeline_notices(channel, clocked)),
+        gaps=axis.gaps,
+        notices=(*scan.notices(), *clocked.notices, *_axis_notices(channel, clocked, axis)),
+        clock=axis.fit(nominal, clocked.resets),
     )
 
 
@@ -144,11 +144,13 @@ def _on_clock(channel: _Channel, stamps: FloatArray, *, start: float) -> _Clocke
         return _Clocked(None, 0.0, (), (Notice("W_CLOCK_UNTRUSTED", sentence),))
     clock = to_recorder_clock(stamps, clock_offsets(channel.stream))
     notices = _clock_notices(channel, clock)
-    timeline = even_timeline(stamps, channel.header.nominal_rate) if len(stamps) > 1 else None
-    if timeline is None and len(stamps) > 1:
+    nominal = channel.header.nominal_rate
+    fitted = fit_clock(stamps, nominal, only_even=True) if len(stamps) > 1 else None
+    axis = even_axis(fitted, nominal) if fitted else None
+    if axis is None and len(stamps) > 1:
         sentence = f"The time stamps of {name!r} do not move on; its nominal rate was used."
         notices.append(Notice("W_CLOCK_UNTRUSTED", sentence))
-    first = (timeline.first_time if timeline else float(stamps[0])) - start
+    first = (axis.first_time if axis else float(stamps[0])) - start
     if abs(first) > DAY:
         sentence = (
             f"The clock of {name!r} lies {first / DAY:.0f} days from the other streams';"
@@ -156,15 +158,8 @@ def _on_clock(channel: _Channel, stamps: FloatArray, *, start: float) -> _Clocke
         )
         notices.append(Notice("W_CLOCK_UNTRUSTED", sentence))
         first = 0.0
-    return _Clocked(timeline, first, clock.resets, tuple(notices))
-
-
-def _confirmed(nominal: float | None, timeline: EvenTimeline, samples: int) -> float | None:
-    """The nominal rate where it places the last sample where the measured one does."""
-    if nominal is None:
-        return None
-    samples += sum(gap.samples for gap in timeline.gaps)
-    return nominal if abs(timeline.sampling_rate / nominal - 1) * samples < 0.5 else None
+    resets = tuple(map(Jump, clock.resets, clock.steps))
+    return _Clocked(axis, first, resets, tuple(notices))
 
 
 def _clock_notices(channel: _Channel, clock: ClockResult) -> list[Notice]:
@@ -182,44 +177,33 @@ def _clock_notices(channel: _Channel, clock: ClockResult) -> list[Notice]:
     return found
 
 
-def _timeline_notices(channel: _Channel, clocked: _Clocked) -> list[Notice]:
-    timeline = clocked.timeline
-    assert timeline is not None
+def _axis_notices(channel: _Channel, clocked: _Clocked, axis: EvenAxis) -> list[Notice]:
     name, nominal = channel.header.name, channel.header.nominal_rate
     found = [
-        _at(timeline, reset, f"The clock of {name!r} was reset; its offsets bridge the reset.")
+        _at(axis, reset.sample, f"The clock of {name!r} was reset; its offsets bridge the reset.")
         for reset in clocked.resets[:_LISTED]
     ]
-    for jump in timeline.jumps[:_LISTED]:
+    for jump in axis.jumps[:_LISTED]:
         sentence = (
             f"The time stamps of {name!r} jump by {jump.seconds:.6g} s; the samples follow directly"
             " and what was lost between is not known."
         )
-        found.append(_at(timeline, jump.sample, sentence))
-    more = max(0, len(timeline.jumps) - _LISTED) + max(0, len(clocked.resets) - _LISTED)
+        found.append(_at(axis, jump.sample, sentence))
+    more = max(0, len(axis.jumps) - _LISTED) + max(0, len(clocked.resets) - _LISTED)
     if more:
         found.append(Notice("W_TIME_RESET", f"{more} more jumps of the clock of {name!r}."))
-    if nominal and abs(nominal / timeline.sampling_rate - 1) > _RATE_TOLERANCE:
+    if nominal and abs(nominal / axis.measured_rate - 1) > _RATE_TOLERANCE:
         sentence = (
             f"The stream {name!r} states {nominal:g} Hz, and its time stamps show"
-            f" {timeline.sampling_rate:.6g} Hz, which was used."
-        )
-        found.append(Notice("W_SAMPLING_RATE", sentence))
-    if timeline.wander > max(_LEAST_WANDER, 1 / timeline.sampling_rate):
-        sentence = (
-            f"The rate of {name!r} is not steady: samples lie up to {timeline.wander * 1000:.0f} ms"
-            " off the even axis."
+            f" {axis.measured_rate:.6g} Hz, which was used."
         )
         found.append(Notice("W_SAMPLING_RATE", sentence))
     return found
 
 
-def _at(timeline: EvenTimeline, sample: int, sentence: str) -> Notice:
-    """A notice of a reset at a sample counted before gaps were filled."""
-    for gap in timeline.gaps:
-        if gap.start <= sample:
-            sample += gap.samples
-    seconds = sample / timeline.sampling_rate
+def _at(axis: EvenAxis, sample: int, sentence: str) -> Notice:
+    """A notice of a reset before a sample of the stream."""
+    seconds = axis.seconds_at(sample)
     return Notice("W_TIME_RESET", sentence, start=seconds, end=seconds)
 
 

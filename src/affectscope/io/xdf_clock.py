@@ -15,12 +15,11 @@ from itertools import pairwise
 
 import numpy as np
 
+from affectscope.io.clock_breaks import BLOCK
 from affectscope.records import BoolArray, FloatArray
 
-BLOCK = 1 << 20
-"""Samples that are worked on at once, so that a long recording needs no second copy."""
-
-_STEP = 0.05  # s; a larger step between neighbours is a reset or garbage
+_STEP = (0.02, 0.05)  # s; a larger step between neighbours is a reset or garbage
+_NOISES_PER_STEP = 8.0
 _DRIFT = 5e-4  # share; clocks of computers and sensors drift less
 _DAY = 86_400.0  # s; a recorder does not fall silent for so long
 _KNOT = 60.0  # s
@@ -45,7 +44,7 @@ class ClockOffsets:
 
 
 @dataclass(frozen=True, eq=False)
-class ClockFit:
+class OffsetFit:
     """Offset at time t: ``slope`` (t - ``centre``) + interpolation of (knots, levels)."""
 
     slope: float
@@ -69,11 +68,13 @@ class ClockResult:
         fitted: whether there was any usable offset.
         dropped: offsets that fit no neighbour.
         resets: samples before which the stream's clock was reset.
+        steps: by how many seconds, at each of them.
     """
 
     fitted: bool
     dropped: int
     resets: tuple[int, ...]
+    steps: tuple[float, ...] = ()
 
 
 def to_recorder_clock(stamps: FloatArray, offsets: ClockOffsets) -> ClockResult:
@@ -92,8 +93,17 @@ def to_recorder_clock(stamps: FloatArray, offsets: ClockOffsets) -> ClockResult:
     bounds = [0, *resets, len(stamps)]
     for epoch, (start, end) in zip(epochs, pairwise(bounds), strict=True):
         _fit(epoch).correct(stamps[start:end])
-    inside = tuple(reset for reset in resets if 0 < reset < len(stamps))
-    return ClockResult(True, len(offsets) - kept, inside)
+    inside = [
+        (reset, float(before.values[-1] - after.values[0]))
+        for reset, (before, after) in zip(resets, pairwise(epochs), strict=True)
+        if 0 < reset < len(stamps)
+    ]
+    return ClockResult(
+        True,
+        len(offsets) - kept,
+        tuple(reset for reset, _ in inside),
+        tuple(step for _, step in inside),
+    )
 
 
 def _epochs(offsets: ClockOffsets) -> list[ClockOffsets]:
@@ -112,7 +122,10 @@ def _epochs(offsets: ClockOffsets) -> list[ClockOffsets]:
 
 def _split(offsets: ClockOffsets) -> list[ClockOffsets]:
     elapsed = np.diff(offsets.times)
-    away = np.abs(np.diff(offsets.values)) > _STEP + _DRIFT * np.abs(elapsed)
+    change = np.abs(np.diff(offsets.values))
+    noise = float(np.median(change)) if len(change) else 0.0
+    least = float(np.clip(_NOISES_PER_STEP * noise, *_STEP))
+    away = change > least + _DRIFT * np.abs(elapsed)
     cuts = np.flatnonzero((elapsed < 0) | (elapsed > _DAY) | away) + 1
     bounds = [0, *cuts.tolist(), len(offsets)]
     return [offsets.only(slice(start, end)) for start, end in pairwise(bounds)]
@@ -121,25 +134,26 @@ def _split(offsets: ClockOffsets) -> list[ClockOffsets]:
 def _reset_between(
     stamps: FloatArray, before: ClockOffsets, *, after: ClockOffsets, begin: int
 ) -> int:
-    """The first sample on the new clock: the largest step of the stamps near the change.
+    """The first sample on the new clock: near the change, where stamps step as the offsets do.
 
     Chunks are written with some delay, so the search reaches one offset further on both sides.
     """
     first = max(begin, int(before.samples[-2 if len(before) > 1 else -1]))
     last = int(after.samples[1 if len(after) > 1 else 0])
-    steps = np.abs(np.diff(stamps[max(first - 1, 0) : last + 1]))
+    steps = np.diff(stamps[max(first - 1, 0) : last + 1])
     if len(steps) == 0:
         return min(max(begin, int(after.samples[0])), len(stamps))
-    return max(begin, max(first - 1, 0) + int(np.argmax(steps)) + 1)
+    left = np.abs(steps - (before.values[-1] - after.values[0]))
+    return max(begin, max(first - 1, 0) + int(np.argmin(left)) + 1)
 
 
-def _fit(offsets: ClockOffsets) -> ClockFit:
+def _fit(offsets: ClockOffsets) -> OffsetFit:
     centre = float(np.median(offsets.times))
     slope = _theil_sen(offsets)
     residuals = offsets.values - slope * (offsets.times - centre)
     pieces = int((offsets.times[-1] - offsets.times[0]) / _KNOT)
     parts = np.array_split(np.arange(len(offsets)), min(max(1, pieces), len(offsets)))
-    return ClockFit(
+    return OffsetFit(
         slope,
         centre,
         np.array([np.median(offsets.times[part]) for part in parts]),

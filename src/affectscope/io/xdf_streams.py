@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from affectscope.errors import InputError
+from affectscope.io.clock_breaks import BLOCK
 from affectscope.io.files import check_file, shown
 from affectscope.io.xdf_chunks import MAGIC, XdfBytes
-from affectscope.io.xdf_clock import BLOCK, LARGEST_TIME, ClockOffsets, to_recorder_clock
+from affectscope.io.xdf_clock import LARGEST_TIME, ClockOffsets, to_recorder_clock
 from affectscope.io.xdf_header import ForbiddenXmlError, StreamHeader
 from affectscope.io.xdf_samples import markers, runs
 from affectscope.io.xdf_scan import Scan, Stream

@@ -15,7 +15,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from affectscope.preprocessing.beat_template import NO_BEATS, BeatQuality
 from affectscope.preprocessing.ecg_quality import (
+    ECG_FACTORS,
     NOISE,
     IntArray,
     ecg_faults,
@@ -23,10 +25,18 @@ from affectscope.preprocessing.ecg_quality import (
     sampled_slowly,
     without_faint,
 )
+from affectscope.preprocessing.heart_rhythm import irregular, rhythm_doubts, unsuited
+from affectscope.preprocessing.quality_course import (
+    Masked,
+    QualityCourse,
+    ecg_course,
+    fault_groups,
+)
 from affectscope.preprocessing.r_peaks import r_peaks
 from affectscope.preprocessing.rr_intervals import RrIntervals, intervals_between
 from affectscope.preprocessing.scaling import resample
 from affectscope.preprocessing.signal_quality import (
+    MISSING,
     bridged,
     mask_notices,
     repair,
@@ -68,6 +78,8 @@ class EcgAnalysis:
         peak_times: (B,) R peaks in seconds on the session's axis, all within valid spans.
         inverted: whether the lead came upside down and was turned.
         notices: what the user must know, masked spans included.
+        course: the quality of every second, which explains ``valid``.
+        rhythm: why the rhythm allows no heart rate variability anywhere; "" where it does.
     """
 
     cleaned: Signal
@@ -75,6 +87,8 @@ class EcgAnalysis:
     peak_times: FloatArray
     inverted: bool
     notices: tuple[Notice, ...]
+    course: QualityCourse = field(default_factory=QualityCourse)
+    rhythm: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +132,16 @@ def analyse_ecg(signal: Signal) -> EcgAnalysis:
             for fault, mask in faults.items()
             for notice in mask_notices(mask, signal, fault=fault, modality="ecg")
         ),
+        course=ecg_course(
+            Masked(signal, valid, faults[MISSING], fault_groups(faults, ECG_FACTORS)),
+            heart.cleaned,
+            -repaired.values if heart.inverted else repaired.values,
+            heart.quality,
+        ),
     )
+    intervals = rr_intervals(analysis)
+    rhythm = unsuited(repaired.values, heart.beat_seconds, intervals, signal.sampling_rate)
+    analysis = replace(analysis, rhythm=rhythm)
     return replace(analysis, notices=(*analysis.notices, *_doubts(analysis)))
 
 
@@ -157,7 +180,8 @@ def rmssd_at(analysis: EcgAnalysis, times: FloatArray, window: float = 60.0) -> 
     the recording is too short or sampled too slowly for heart rate variability.
     """
     times = np.asarray(times, dtype=np.float64)
-    if _total(analysis) < MINIMUM_FOR_VARIABILITY or _sampled_too_slowly(analysis):
+    too_little = _total(analysis) < MINIMUM_FOR_VARIABILITY or _sampled_too_slowly(analysis)
+    if too_little or analysis.rhythm:
         return np.full(len(times), np.nan)
     intervals = rr_intervals(analysis)
     pair = intervals.pairs
@@ -200,8 +224,7 @@ def heart_rate_variability(analysis: EcgAnalysis, start: float, end: float) -> H
     normal = intervals.normal & inside
     differences = np.diff(intervals.durations)[intervals.pairs & inside[:-1] & inside[1:]]
     reason = _too_little_for_variability(analysis, readable_time)
-    if not reason and (normal.sum() < 0.8 * plausible.sum() or len(differences) < 2):
-        reason = "too many heartbeats are irregular for heart rate variability to be valid"
+    reason = reason or analysis.rhythm or irregular(intervals, inside)
     if reason:
         return HeartRateVariability(mean_rate, None, None, reason)
     return HeartRateVariability(
@@ -246,6 +269,7 @@ class _Heartbeats:
     cleaned: FloatArray
     readable: BoolArray
     beat_seconds: FloatArray
+    quality: BeatQuality
     inverted: bool
 
 
@@ -257,10 +281,10 @@ def _heartbeats(values: FloatArray, valid: BoolArray, sampling_rate: float) -> _
     cleaned = _cleaned(values, valid, factor=factor, sampling_rate=sampling_rate)
     polarity = _polarity(cleaned[fine_valid], rate)
     cleaned *= polarity
-    can_read, beats = fine_valid, np.empty(0, dtype=np.int64)
+    can_read, beats, quality = fine_valid, np.empty(0, dtype=np.int64), NO_BEATS
     if sought:
         beats = without_faint(_beats(cleaned, fine_valid, rate), cleaned, fine_valid, rate)
-        can_read = readable(
+        can_read, quality = readable(
             cleaned, fine_valid, beats, sampling_rate=rate, slow=sampled_slowly(sampling_rate)
         )
         beats = beats[can_read[beats]]
@@ -268,6 +292,7 @@ def _heartbeats(values: FloatArray, valid: BoolArray, sampling_rate: float) -> _
         cleaned=np.ascontiguousarray(cleaned[::factor]),
         readable=np.asarray(can_read.reshape(-1, factor).all(axis=1)),
         beat_seconds=beats / rate,
+        quality=quality,
         inverted=polarity < 0,
     )
 
@@ -322,7 +347,7 @@ def _beats(cleaned: FloatArray, valid: BoolArray, sampling_rate: float) -> IntAr
 
 def _doubts(analysis: EcgAnalysis) -> list[Notice]:
     """Notices about the whole recording: too short, sampled too slowly, rate or unit in doubt."""
-    told = [*_too_little(analysis)]
+    told = [*_too_little(analysis), *rhythm_doubts(analysis.rhythm)]
     if len(analysis.peak_times) >= 2:
         told += [*_contradictions(analysis)]
     span = (analysis.cleaned.start_time, analysis.cleaned.end_time)
@@ -353,7 +378,7 @@ def _contradictions(analysis: EcgAnalysis) -> Iterator[tuple[str, str]]:
             f"{high:.0f}; the stated sampling rate of {analysis.cleaned.sampling_rate:g} Hz may be "
             "wrong.",
         )
-    amplitude = _amplitude(analysis)
+    amplitude = beat_height(analysis)
     low, high = USUAL_AMPLITUDE
     if not low <= amplitude <= high:
         yield (
@@ -363,7 +388,7 @@ def _contradictions(analysis: EcgAnalysis) -> Iterator[tuple[str, str]]:
         )
 
 
-def _amplitude(analysis: EcgAnalysis) -> float:
+def beat_height(analysis: EcgAnalysis) -> float:
     """Median over beats of maximum - minimum within 100 ms of the R peak, mV."""
     cleaned = analysis.cleaned
     half = max(1, round(0.1 * cleaned.sampling_rate))

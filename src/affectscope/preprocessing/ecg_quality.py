@@ -1,12 +1,12 @@
 """Where an ECG can be read: faults before cleaning, and whether heartbeats can be told after it.
 
 **The readability test.** The valid signal is cut into stretches of 10 s. A stretch is sound where
-the first four of these hold, and clear where all six do; d is the derivative of the cleaned signal,
-a beat is what NeuroKit2 found:
+the first five of these hold, and clear where all seven do; d is the derivative of the cleaned
+signal, a beat is what NeuroKit2 found:
 
-=============  ============================================================  =====================
+=============  ============================================================  =======================
 quantity       definition                                                    limit
-=============  ============================================================  =====================
+=============  ============================================================  =======================
 beats          in the stretch                                                >= 3
 kurtosis       of d; Gaussian noise of any colour has 3                      >= 4.8
 contrast       geometric mean over beats of the energy of d within 60 ms of  >= 4.0; >= 12 where
@@ -14,10 +14,12 @@ contrast       geometric mean over beats of the energy of d within 60 ms of  >= 
                heart)
 likeness       median over beats of the mean correlation of d (+-100 ms)     >= 0.77
                with the more similar half of the stretch's other beats
+template       median likeness of the beats to the record's clearest         >= 0.6; >= 0.75 where
+               (``beat_template``)                                           irregular, below 12
 energy spread  interquartile range of the log energy of the beats            <= 1.6
 RR variation   standard deviation / mean of the RR intervals                 <= 0.6; <= 0.2 where
                                                                              the contrast is < 8
-=============  ============================================================  =====================
+=============  ============================================================  =======================
 
 A clear stretch is read beside another clear one (one alone is chance); a sound one of likeness
 >= 0.95 between two clear ones too (a pacemaker that sets in). Limits were set on the eight records
@@ -25,7 +27,8 @@ of ``mitbih`` with their ectopic beats, and those of ``neurokit``, ``plux``, ``b
 ``heartpy`` (noise to 0 dB), against 14 kinds of synthetic noise (up to 750 stretches each, at 100
 to 800 Hz): 12 kinds never passed; the tests repeat ten. What passes wrongly: jumps of the baseline
 (0.5 % of the stretches), random spikes shaped like a QRS complex (13 %), since irregular beats look
-the same, and a part of the movement artefacts of ``heartpy`` at 12 dB and worse.
+the same, and single movement artefacts of ``heartpy`` at 12 and 6 dB. Beats that are artefacts
+(``beat_template``) are masked with the intervals beside them. Measurements: docs/quality.md.
 
 Legend: S samples, B beats.
 """
@@ -39,6 +42,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter, percentile_filter
 
+from affectscope.preprocessing.beat_template import (
+    NO_BEATS,
+    BeatQuality,
+    template_likeness,
+    without_artefacts,
+)
 from affectscope.preprocessing.signal_quality import (
     MISSING,
     Fault,
@@ -63,6 +72,13 @@ CLIPPED = Fault("W_SATURATED", "is clipped at the converter's limits")
 NO_CONTACT = Fault("W_SATURATED", "shows no heart activity (electrode loose or off)")
 NOISE = Fault("W_NOISE", "is too noisy for heartbeats to be found")
 
+ECG_FACTORS = {
+    "ecg_flat": (FLAT, NO_CONTACT),
+    "ecg_saturation": (CLIPPED,),
+    "ecg_noise": (NOISE,),
+}
+"""The faults that each factor of ``quality_course`` explains."""
+
 _FLAT_DURATION = 1.0  # seconds
 _LARGEST_CLIPPED = 0.01  # share of a second
 _STRETCH = 10.0  # seconds
@@ -72,6 +88,9 @@ _MINIMUM_CONTRAST = 4.0
 _MINIMUM_CONTRAST_SLOW = 12.0  # there QRS complexes hardly stand above T waves
 _SLOW = 60.0  # Hz
 _MINIMUM_LIKENESS = 0.77
+_MINIMUM_TEMPLATE = 0.6
+_FAINT_TEMPLATE = 0.75  # where the rhythm is irregular and the contrast below the next
+_FAINT_CONTRAST = 12.0
 _NEIGHBOUR_LIKENESS = 0.95
 _LARGEST_SPREAD = 1.6
 _LARGEST_VARIATION = 0.6
@@ -114,8 +133,9 @@ def ecg_faults(signal: Signal, repaired: Repaired) -> dict[Fault, BoolArray]:
 
 def readable(
     cleaned: FloatArray, valid: BoolArray, beats: IntArray, *, sampling_rate: float, slow: bool
-) -> BoolArray:
-    """(S,) the valid samples that pass the readability test and are not more than 3 s from a beat.
+) -> tuple[BoolArray, BeatQuality]:
+    """(S,) the valid samples that pass the readability test, are not more than 3 s from a beat and
+    not beside an artefact; and what the beats are like.
 
     Less than 5 s of signal cannot be judged and passes.
 
@@ -128,16 +148,23 @@ def readable(
     """
     places = np.flatnonzero(valid)
     if len(places) < _JUDGED * sampling_rate:
-        return valid
-    passed = np.zeros(len(valid), dtype=bool)
+        return valid, NO_BEATS
+    passed, quality = np.zeros(len(valid), dtype=bool), NO_BEATS
     if len(beats) >= 3:
         count = max(1, int(len(places) / (_STRETCH * sampling_rate)))
         edges = np.linspace(0, len(places), count + 1).astype(np.int64)
         change = np.where(valid, np.gradient(cleaned), 0.0)
-        stretches = _stretches(change, valid, beats, edges=edges, sampling_rate=sampling_rate)
+        energy, contrast = _beat_energy(change, valid, beats, sampling_rate)
+        likeness = template_likeness(change, beats, contrast=contrast, sampling_rate=sampling_rate)
+        quality = BeatQuality(beats / sampling_rate, likeness, contrast)
+        stretches = _stretches(
+            change, places, quality, edges=edges, sampling_rate=sampling_rate, energy=energy
+        )
         trusted = _trusted(stretches, _MINIMUM_CONTRAST_SLOW if slow else _MINIMUM_CONTRAST)
         passed[places] = np.repeat(trusted, np.diff(edges))
-    return _without_beatless(passed, beats, sampling_rate)
+    passed = _without_beatless(passed, beats, sampling_rate)
+    artefacts = quality.is_artefact if len(beats) >= 3 else np.zeros(len(beats), dtype=bool)
+    return without_artefacts(passed, beats, artefacts, sampling_rate), quality
 
 
 def without_faint(
@@ -168,6 +195,7 @@ class _Stretch:
     kurtosis: float
     contrast: float
     likeness: float
+    template: float
     spread: float
     variation: float
 
@@ -176,7 +204,11 @@ class _Stretch:
             self.kurtosis >= _MINIMUM_KURTOSIS
             and self.contrast >= minimum_contrast
             and self.likeness >= _MINIMUM_LIKENESS
+            and self.template >= (_FAINT_TEMPLATE if self.is_doubtful() else _MINIMUM_TEMPLATE)
         )
+
+    def is_doubtful(self) -> bool:
+        return self.contrast < _FAINT_CONTRAST and self.variation > _IRREGULAR
 
     def is_even(self) -> bool:
         regular = self.variation <= _IRREGULAR or self.contrast >= _IRREGULAR_CONTRAST
@@ -185,19 +217,19 @@ class _Stretch:
 
 def _stretches(
     change: FloatArray,
-    valid: BoolArray,
-    beats: IntArray,
+    places: IntArray,
+    quality: BeatQuality,
     *,
     edges: IntArray,
     sampling_rate: float,
+    energy: FloatArray,
 ) -> list[_Stretch | None]:
     """Each stretch's quantities, None where it has fewer than three beats.
 
-    ``change`` is the derivative; stretch i holds valid samples ``edges[i]`` to ``edges[i + 1]``.
+    ``change`` is the derivative; stretch i holds the samples ``places[edges[i] : edges[i + 1]]``.
     """
-    places = np.flatnonzero(valid)
+    beats = np.rint(quality.seconds * sampling_rate).astype(np.int64)
     home = np.searchsorted(edges, np.searchsorted(places, beats), side="right") - 1  # (B,)
-    energy, contrast = _beat_energy(change, valid, beats, sampling_rate)
     found: list[_Stretch | None] = []
     for index in range(len(edges) - 1):
         mine = home == index
@@ -208,8 +240,9 @@ def _stretches(
         found.append(
             _Stretch(
                 kurtosis=_kurtosis(change[places[edges[index] : edges[index + 1]]]),
-                contrast=float(np.exp(np.log(contrast[mine]).mean())),
+                contrast=float(np.exp(np.log(quality.contrast[mine]).mean())),
                 likeness=_likeness(change, beats[mine], sampling_rate),
+                template=float(np.median(quality.likeness[mine])),
                 spread=float(high - low),
                 variation=_variation(beats[mine] / sampling_rate),
             )

@@ -16,19 +16,27 @@ Makowski et al., Behavior Research Methods 53:1689 (2021). What is ours:
 4. The sensor counts as saturated where the record's own maximum lasts for 2 s, and as dead where
    nothing changes for 15 s: on 26 wristband records (``stress_predict``, ``empatica_e4``: 4 Hz) the
    longest constant run of worn sensors was 4.25 s, and 0.25 s at the maximum.
-5. A change of more than 10 uS/s is movement (Kleckner et al., IEEE TBME 65:1460, 2018).
+5. A change of more than 10 uS/s is movement (Kleckner et al., IEEE TBME 65:1460, 2018); a fall that
+   skin cannot make is a lifted sensor (``eda_contact``, P30).
 
 Legend: S samples, R responses, N times.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.signal import find_peaks
 
 from affectscope.errors import InputError
+from affectscope.preprocessing.eda_contact import lifted
+from affectscope.preprocessing.quality_course import (
+    Masked,
+    QualityCourse,
+    eda_course,
+    fault_groups,
+)
 from affectscope.preprocessing.signal_quality import (
     MISSING,
     Fault,
@@ -62,10 +70,18 @@ RISE = 5.0
 MINIMUM_FOR_RESPONSES = 30.0
 """Seconds of readable signal that a number of responses per minute needs."""
 
-_SKIN = Fault("W_SATURATED", "is zero or out of range (sensor not on skin or unplugged)")
-_SATURATED = Fault("W_SATURATED", "stays at its maximum (sensor saturated or not on skin)")
-_FLAT = Fault("W_FLAT", "does not change at all")
-_MOVEMENT = Fault("W_NOISE", "changes faster than skin can (movement of the electrodes)")
+SKIN = Fault("W_SATURATED", "is zero or out of range (sensor not on skin or unplugged)")
+SATURATED = Fault("W_SATURATED", "stays at its maximum (sensor saturated or not on skin)")
+FLAT = Fault("W_FLAT", "does not change at all")
+MOVEMENT = Fault("W_NOISE", "changes faster than skin can (movement of the electrodes)")
+LIFTED = Fault("W_SATURATED", "falls faster than skin can (sensor lifted or taken off)")
+EDA_FACTORS = {
+    "eda_range": (SKIN, SATURATED),
+    "eda_slope": (MOVEMENT,),
+    "eda_flat": (FLAT,),
+    "eda_motion": (LIFTED,),
+}
+"""The faults that each factor of ``quality_course`` explains."""
 
 _SATURATED_DURATION = 2.0  # seconds
 _FLAT_DURATION = 15.0  # seconds
@@ -91,6 +107,7 @@ class EdaAnalysis:
         response_times: (R,) peaks of the responses, seconds on the session's axis.
         response_amplitudes: (R,) uS.
         notices: what the user must know, masked spans included.
+        course: the quality of every second, which explains ``valid``.
     """
 
     cleaned: Signal
@@ -100,6 +117,7 @@ class EdaAnalysis:
     response_times: FloatArray
     response_amplitudes: FloatArray
     notices: tuple[Notice, ...]
+    course: QualityCourse = field(default_factory=QualityCourse)
 
 
 @dataclass(frozen=True)
@@ -126,7 +144,8 @@ def analyse_eda(signal: Signal) -> EdaAnalysis:
     _check_plausible(repaired.values[repaired.valid & (repaired.values > 2.5 * step)], stated)
     valid = usable(faults, rate)
     cleaned = _cleaned(repaired.values, valid, rate)
-    faults[_MOVEMENT] = valid & _too_fast(cleaned, valid, rate)
+    faults[MOVEMENT] = valid & _too_fast(cleaned, valid, rate)
+    faults[LIFTED] = valid & lifted(cleaned, valid, rate) & ~faults[MOVEMENT]
     valid = usable(faults, rate)
     if not valid.any():
         raise unusable(faults, "eda")
@@ -145,6 +164,11 @@ def analyse_eda(signal: Signal) -> EdaAnalysis:
         response_times=signal.start_time + peaks,
         response_amplitudes=amplitudes,
         notices=(*notices, *_doubts(valid, signal)),
+        course=eda_course(
+            Masked(signal, valid, faults[MISSING], fault_groups(faults, EDA_FACTORS)),
+            cleaned,
+            repaired.values,
+        ),
     )
 
 
@@ -215,9 +239,9 @@ def _faults(signal: Signal, repaired: Repaired, step: float) -> dict[Fault, Bool
     flat = swing_mask(values, max(_FEWEST, window_samples(_FLAT_DURATION, rate)), 0.0)
     return {
         MISSING: missing,
-        _SKIN: off & ~missing,
-        _SATURATED: saturated & ~off & ~missing,
-        _FLAT: flat & ~saturated & ~off & ~missing,
+        SKIN: off & ~missing,
+        SATURATED: saturated & ~off & ~missing,
+        FLAT: flat & ~saturated & ~off & ~missing,
     }
 
 

@@ -1,4 +1,4 @@
-"""Faces in a picture: where they are, an upright crop of one, and how well it can be read.
+"""Faces in a picture: where they are, and an upright crop of one.
 
 Detection (MediaPipe, BlazeFace; Bazarevsky et al. 2019, arXiv:1907.05047). The short-range model
 is precise and sees large faces only; the full-range model sees small ones, and also what is none.
@@ -32,10 +32,13 @@ _REGION = 2.5
 _WHOLE = 0.75
 """A face whose region reaches over this share of the picture is taken as found in the whole; there
 the key points of a smaller one are off by up to a fifth of the eye distance."""
-_SAME_FACE = 0.3
+SAME_FACE = 0.3
 """Overlap (intersection over union) from which on two boxes are one face."""
 
 RIGHT_EYE, LEFT_EYE, NOSE, MOUTH = range(4)
+
+Box = tuple[float, float, float, float]
+"""x, y, width, height in pixels."""
 
 EYE_ROW = 0.37
 EYE_DISTANCE = 0.30
@@ -186,7 +189,7 @@ class FaceDetector:
         large = _WHOLE * max(rgb.shape[:2]) / _REGION
         faces = [face for face in near if face.score >= MINIMUM_SCORE and face.size >= large]
         for proposal in near + far:
-            if not any(_overlap(proposal, face) >= _SAME_FACE for face in faces):
+            if not any(box_overlap(proposal.box, face.box) >= SAME_FACE for face in faces):
                 faces += self.detect_around(rgb, proposal.box)[:1]
         return _distinct(faces)
 
@@ -237,9 +240,9 @@ def _moved(face: FaceDetection, left: int, top: int) -> FaceDetection:
     return FaceDetection((x + left, y + top, width, height), points, face.score)
 
 
-def _overlap(one: FaceDetection, other: FaceDetection) -> float:
+def box_overlap(one: Box, other: Box) -> float:
     """Intersection over union of two boxes."""
-    (ax, ay, aw, ah), (bx, by, bw, bh) = one.box, other.box
+    (ax, ay, aw, ah), (bx, by, bw, bh) = one, other
     width = min(ax + aw, bx + bw) - max(ax, bx)
     height = min(ay + ah, by + bh) - max(ay, by)
     shared = max(0.0, width) * max(0.0, height)
@@ -249,7 +252,7 @@ def _overlap(one: FaceDetection, other: FaceDetection) -> float:
 def _distinct(faces: list[FaceDetection]) -> list[FaceDetection]:
     kept: list[FaceDetection] = []
     for face in sorted(faces, key=lambda face: face.size, reverse=True):
-        if all(_overlap(face, other) < _SAME_FACE for other in kept):
+        if all(box_overlap(face.box, other.box) < SAME_FACE for other in kept):
             kept.append(face)
     return kept
 
@@ -283,7 +286,13 @@ def align_face(rgb: ImageArray, key_points: FloatArray, size: int) -> ImageArray
     return np.asarray(crop)
 
 
-def _crop_to_picture(key_points: FloatArray, size: int) -> tuple[FloatArray, FloatArray]:
+def crop_points(key_points: FloatArray, size: float) -> FloatArray:
+    """(K, 2) where the key points lie in the crop that ``align_face`` makes, in its pixels."""
+    matrix, _ = _crop_to_picture(key_points, size)
+    return np.asarray(np.linalg.solve(matrix[:, :2], (key_points - matrix[:, 2]).T).T)
+
+
+def _crop_to_picture(key_points: FloatArray, size: float) -> tuple[FloatArray, FloatArray]:
     """The map from crop to picture pixels (2, 3), and where the crop's centre lies (2,)."""
     eyes = (key_points[RIGHT_EYE] + key_points[LEFT_EYE]) / 2
     across = key_points[LEFT_EYE] - key_points[RIGHT_EYE]
@@ -295,51 +304,3 @@ def _crop_to_picture(key_points: FloatArray, size: int) -> tuple[FloatArray, Flo
     shift = eyes - turn @ (size * np.array([0.5, EYE_ROW]))
     centre = turn @ np.array([size / 2, size / 2]) + shift
     return np.column_stack([turn, shift]), centre
-
-
-def face_quality(crop: ImageArray, face: FaceDetection) -> float:
-    """How well a face can be read, 0-1; below 0.3 it must not be scored.
-
-    The product of five factors, each falling from 1 (interpolated between the points below):
-    detection score; size of the face in the video; sharpness: mean absolute Laplacian over standard
-    deviation of the crop's luminance at about 112 px; exposure: mean luminance, and its standard
-    deviation; pose: offset of the nose from the middle between the eyes, in eye distances.
-
-    The points were set on the clips of ../shared/data/faces and on blurred, shrunk and darkened
-    copies: good faces lie at 0.65 to 1; a face of 48 px, a blur of sigma 0.07 eye distances, a mean
-    luminance of 18 of 255 or a head turned by 60 degrees each lead below 0.3.
-
-    ``crop``: (size, size, 3) from ``align_face`` of the same face.
-    """
-    luminance = _small_luminance(crop)
-    spread = float(luminance.std())
-    neighbours = luminance[:-2, 1:-1] + luminance[2:, 1:-1] + luminance[1:-1, :-2]
-    neighbours += luminance[1:-1, 2:]
-    detail = float(abs(4 * luminance[1:-1, 1:-1] - neighbours).mean()) / (spread + 2)
-    factors = (
-        np.interp(face.score, [0.5, 0.75, 0.9], [0, 0.5, 1]),
-        np.interp(face.size, [0, 48, 96, 160], [0, 0.3, 0.85, 1]),
-        np.interp(detail, [0.02, 0.08, 0.16, 0.5], [0, 0.3, 0.9, 1]),
-        np.interp(luminance.mean(), [5, 15, 40, 190, 230, 250], [0, 0.3, 1, 1, 0.3, 0]),
-        np.interp(spread, [2, 5, 14], [0, 0.3, 1]),
-        np.interp(_turn(face.key_points), [0.25, 0.5, 0.8], [1, 0.6, 0.1]),
-    )
-    return float(np.prod(factors))
-
-
-def _small_luminance(crop: ImageArray) -> FloatArray:
-    """The face's part of a crop as luminance (BT.601), averaged down to about 112 px a side."""
-    from PIL import Image
-
-    small = Image.fromarray(crop).convert("L").reduce(max(1, len(crop) // 112))
-    side = small.width
-    return np.asarray(small, np.float64)[
-        int(0.15 * side) : int(0.9 * side), int(0.2 * side) : int(0.8 * side)
-    ]
-
-
-def _turn(key_points: FloatArray) -> float:
-    """How far the nose lies beside the middle of the eyes, in eye distances; 0 is frontal."""
-    across = key_points[LEFT_EYE] - key_points[RIGHT_EYE]
-    nose = key_points[NOSE] - (key_points[RIGHT_EYE] + key_points[LEFT_EYE]) / 2
-    return float(abs(nose @ across) / max(float(across @ across), 1.0))

@@ -1,88 +1,52 @@
 """Following one chosen person's face through a video; nobody else's face is ever cropped.
 
-Who it is, is decided once, by a rule. From then on the person is the face that goes on where the
-last one was: near to it and of its size. While they are away for a moment, nobody else is taken
-for them.
+Where faces are searched for, frame by frame; ``preprocessing.chosen_person`` then says which of
+them is the person.
 
 Where the literature is silent, and what we do:
-1. After a long loss the rule decides again. But where other people had been seen beside the person,
-   only a face near the person's last place is taken: no crop is better than the therapist's.
-2. The whole picture is searched once a second, and whenever the person is not found in the region
-   around the last place; in between only that region is searched, which costs a fifth. The region
-   stays where it is while the head hardly moves: moving it doubles the key points' jitter (from
-   0.5 to 1 % of the eye distance on single_face.mp4).
+1. The whole picture is searched once a second, and whenever the person is not found in the region
+   around the last place, or has moved or grown much at once; in between only that region is
+   searched, which costs a fifth. The region stays where it is while the head hardly moves: moving
+   it doubles the key points' jitter (from 0.5 to 1 % of the eye distance on single_face.mp4).
+2. While somebody else is near, the regions around them are searched in every frame too, and the
+   whole picture four times a second: two faces must not come together unseen.
+3. A crop that holds a part of another head is thrown away at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from affectscope.preprocessing.face import FaceDetection, FaceDetector, align_face, face_quality
-from affectscope.records import Frame, ImageArray, PersonRule
+from affectscope.preprocessing.chosen_person import PersonTracker
+from affectscope.preprocessing.face import (
+    SAME_FACE,
+    Box,
+    FaceDetection,
+    FaceDetector,
+    align_face,
+    box_overlap,
+)
+from affectscope.preprocessing.face_quality import UNSEEN, FaceQuality, face_quality
+from affectscope.preprocessing.face_tracks import LONG_LOSS, FaceTrack, is_near
+from affectscope.records import Frame, ImageArray
 
-LONG_LOSS = 2.0
-"""Seconds without the person after which the rule decides again."""
 SCAN_INTERVAL = 1.0
-"""Seconds between searches of the whole picture while the person is in sight."""
-_STEP = 0.6
-"""How far a face may move between two sightings, in face sizes ..."""
-_SPEED = 1.0
-"""... plus this for each second between them ..."""
-_FURTHEST = 1.5
-"""... but no further than this: the next person's face is at least two away."""
-_SIZE_RATIO = 1.6
-"""How much larger or smaller a face may have become."""
+"""Seconds between searches of the whole picture while the person is in sight ..."""
+NEAR_SCAN_INTERVAL = 0.25
+"""... and while somebody else is near."""
+_NEAR = 4.0
+"""Face sizes up to which somebody else is near."""
 _REGION_KEPT = 0.2
 """The searched region stays while the face moves and grows less than this share of its size."""
-_OTHERS_CONFIRMED = 2
-"""Sightings of another face beside the person that make it a second person, no error."""
-
-
-class FaceTracker:
-    """Chooses a person by ``rule`` and says which of a picture's faces is that person."""
-
-    def __init__(self, rule: PersonRule) -> None:
-        self.rule = rule
-        self._last: FaceDetection | None = None
-        self._last_time = 0.0
-        self._others = 0
-
-    def update(self, faces: list[FaceDetection], time: float) -> FaceDetection | None:
-        """The person among the faces of the picture at ``time`` (seconds, rising), or None."""
-        if self._last is None:
-            person = self._chosen(faces)
-        else:
-            away = max(0.0, time - self._last_time)
-            reach = min(_STEP + _SPEED * away, _FURTHEST)
-            person = self._continued(faces, reach)
-            if person is None and away > LONG_LOSS and self._others < _OTHERS_CONFIRMED:
-                person = self._chosen(faces)
-        if person is not None:
-            self._last, self._last_time = person, time
-        return person
-
-    def note_others(self, faces: list[FaceDetection]) -> None:
-        """Takes account of all faces of a picture that shows the person."""
-        self._others += len(faces) > 1
-
-    def _chosen(self, faces: list[FaceDetection]) -> FaceDetection | None:
-        if self.rule == "largest":
-            return max(faces, key=lambda face: face.size, default=None)
-        side = 1.0 if self.rule == "left" else -1.0
-        return min(faces, key=lambda face: side * float(face.centre[0]), default=None)
-
-    def _continued(self, faces: list[FaceDetection], reach: float) -> FaceDetection | None:
-        assert self._last is not None
-        best, lowest = None, np.inf
-        for face in faces:
-            distance = float(np.hypot(*(face.centre - self._last.centre))) / self._last.size
-            growth = abs(float(np.log(face.size / self._last.size)))
-            if distance <= reach and growth <= np.log(_SIZE_RATIO) and distance + growth < lowest:
-                best, lowest = face, distance + growth
-        return best
+_LEAP = 0.35
+"""Movement or growth between two frames, in face sizes, after which the whole picture is seen."""
+_CENTRAL = 1.0
+"""A region's faces count up to so many sizes from its centre: what its edge cuts is misplaced."""
+_IN_CROP = 1.45
+"""Mean sizes of two faces up to which the crop of one, 1.5 faces wide, holds the other's head."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,49 +56,125 @@ class FaceSample:
     Attributes:
         time: of the frame, seconds on the session's axis.
         crop: (size, size, 3) aligned face; None where the person is not seen, or not well enough.
-        quality: of ``face.face_quality``; 0.0 where the person is not seen.
+        quality: all factors 0 where the person is not seen.
         box: x, y, width, height in pixels; None where the person is not seen.
         faces_seen: faces found when the whole picture was last searched, the person included.
     """
 
     time: float
     crop: ImageArray | None
-    quality: float
+    quality: FaceQuality
     box: tuple[float, float, float, float] | None
     faces_seen: int
+
+
+class PersonSearch:
+    """Finds the faces of one frame after the other and hands them to ``tracker``.
+
+    Attributes:
+        faces_seen: faces found when the whole picture was last searched, the person included.
+    """
+
+    def __init__(self, detector: FaceDetector, tracker: PersonTracker) -> None:
+        self.detector = detector
+        self.tracker = tracker
+        self.faces_seen = 0
+        self._place: Box | None = None
+        self._searched = -np.inf
+
+    def look(self, frame: Frame) -> FaceDetection | None:
+        """The chosen person's face in the next frame, None where that is not sure."""
+        faces = self._around(frame)
+        if self._must_search(faces, frame.time):
+            whole = self.detector.detect(frame.rgb)
+            faces += [face for face in whole if _is_new(face, faces)]
+            self._searched, self.faces_seen = frame.time, max(len(whole), len(faces))
+        person = self.tracker.update(faces, frame.time, frame.rgb)
+        self._place = _region(self._place, person)
+        return person
+
+    def others(self, time: float) -> list[FaceTrack]:
+        """Everybody else's tracks that were seen up to ``LONG_LOSS`` ago."""
+        tracker = self.tracker
+        return [
+            track
+            for track in tracker.tracks.live
+            if track is not tracker.track and time - track.end <= LONG_LOSS
+        ]
+
+    def _near(self, time: float) -> list[FaceTrack]:
+        person = self.tracker.track
+        if person is None:
+            return []
+        return [track for track in self.others(time) if is_near(track.face, person.face, _NEAR)]
+
+    def _around(self, frame: Frame) -> list[FaceDetection]:
+        """Faces around the places where the person and those near were last seen."""
+        if self._place is None:
+            return []
+        found: list[FaceDetection] = []
+        for box in (self._place, *(track.face.box for track in self._near(frame.time))):
+            for face in self.detector.detect_around(frame.rgb, box):
+                if _is_central(face, box) and _is_new(face, found):
+                    found.append(face)
+        return found
+
+    def _must_search(self, found: list[FaceDetection], time: float) -> bool:
+        """Whether the whole picture must be searched."""
+        person = self.tracker.track
+        if person is None or self.tracker.box_due(time):
+            return True
+        interval = NEAR_SCAN_INTERVAL if self._near(time) else SCAN_INTERVAL
+        return time - self._searched >= interval or not any(
+            _steady(face, person.face) for face in found
+        )
 
 
 def follow_face(
     frames: Iterable[Frame],
     detector: FaceDetector,
     *,
-    rule: PersonRule,
+    tracker: PersonTracker,
     crop_size: int,
     minimum_quality: float,
 ) -> Iterator[FaceSample]:
-    """One sample per frame, in constant memory.
+    """One sample per frame, in constant memory; then ``tracker.notices`` are complete.
 
     ``crop_size``: side of a crop, pixels; ``minimum_quality``: below it a sample has no crop.
     """
-    tracker = FaceTracker(rule)
-    place: tuple[float, float, float, float] | None = None
-    searched, seen = -np.inf, 0
+    search = PersonSearch(detector, tracker)
     for frame in frames:
-        found = detector.detect_around(frame.rgb, place) if place is not None else []
-        person = tracker.update(found, frame.time)
-        if person is None or frame.time - searched >= SCAN_INTERVAL:
-            faces = detector.detect(frame.rgb)
-            person = person if person is not None else tracker.update(faces, frame.time)
-            if person is not None:
-                tracker.note_others(faces)
-            searched, seen = frame.time, max(len(faces), int(person is not None))
-        place = _region(place, person)
-        yield _sample(frame, person, seen, crop_size, minimum_quality)
+        yield look_at(frame, search, crop_size=crop_size, minimum_quality=minimum_quality)
 
 
-def _region(
-    place: tuple[float, float, float, float] | None, person: FaceDetection | None
-) -> tuple[float, float, float, float] | None:
+def look_at(
+    frame: Frame, search: PersonSearch, *, crop_size: int, minimum_quality: float
+) -> FaceSample:
+    """What the next frame of a search shows of the person, as ``follow_face``."""
+    person = search.look(frame)
+    sample = _sample(frame, person, search.faces_seen, crop_size, minimum_quality)
+    others = search.others(frame.time)
+    if person is not None and any(is_near(person, other.face, _IN_CROP) for other in others):
+        return replace(sample, crop=None)
+    return sample
+
+
+def _is_new(face: FaceDetection, known: Iterable[FaceDetection]) -> bool:
+    return all(box_overlap(face.box, other.box) < SAME_FACE for other in known)
+
+
+def _is_central(face: FaceDetection, box: Box) -> bool:
+    x, y, width, height = box
+    away = abs(face.centre - (x + width / 2, y + height / 2)).max()
+    return bool(away <= _CENTRAL * max(width, height))
+
+
+def _steady(face: FaceDetection, before: FaceDetection) -> bool:
+    moved = float(np.hypot(*(face.centre - before.centre))) / before.size
+    return max(moved, abs(float(np.log(face.size / before.size)))) <= _LEAP
+
+
+def _region(place: Box | None, person: FaceDetection | None) -> Box | None:
     """The box to search around in the next frame: the last one, while the face hardly moves."""
     if person is None or place is None:
         return person.box if person is not None else None
@@ -148,8 +188,8 @@ def _sample(
     frame: Frame, person: FaceDetection | None, seen: int, crop_size: int, minimum_quality: float
 ) -> FaceSample:
     if person is None:
-        return FaceSample(frame.time, None, 0.0, None, seen)
+        return FaceSample(frame.time, None, UNSEEN, None, seen)
     crop = align_face(frame.rgb, person.key_points, crop_size)
     quality = face_quality(crop, person)
-    kept = crop if quality >= minimum_quality else None
+    kept = crop if quality.overall >= minimum_quality else None
     return FaceSample(frame.time, kept, quality, person.box, seen)

@@ -36,7 +36,7 @@ class Preprocessing:
         ecg_scaling, eda_scaling: per recording, to [0, 1]; "minmax" is the paper's, "quantile"
             maps the 0.5 % and 99.5 % quantiles and clips, so that one artefact cannot squeeze all.
         minimum_valid: share of valid samples that a window needs.
-        minimum_face_quality: faces below it are not scored, see ``face.face_quality``.
+        minimum_face_quality: faces below it are not scored, see ``face_quality.FaceQuality``.
     """
 
     sampling_rate: float = 128.0

@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from affectscope.datasets.alignment import aligned
 from affectscope.datasets.window_dataset import (
     BodyAnalysis,
     StreamSettings,
@@ -24,6 +25,7 @@ from affectscope.datasets.window_dataset import (
 )
 from affectscope.errors import ModelError, SessionError
 from affectscope.evaluation.phases import Phases
+from affectscope.inference.person_photo import photo_check
 from affectscope.inference.predictor import Predictor, joined
 from affectscope.io.model_files import face_model
 from affectscope.io.session import Session
@@ -37,8 +39,10 @@ from affectscope.records import (
     FloatArray,
     Modality,
     Notice,
+    PersonRule,
     Prediction,
 )
+from affectscope.therapy.certificate import Certificate, ShiftProbe
 from affectscope.therapy.measures import (
     AgainstTruth,
     Measure,
@@ -49,6 +53,7 @@ from affectscope.therapy.measures import (
     course_of_body,
     quadrant,
 )
+from affectscope.therapy.quality_table import session_quality
 
 Status = Literal["OK", "DEGRADED"]
 
@@ -57,6 +62,15 @@ _INFORMATION = {"W_NO_AFFECT_SCORE"}
 
 _LONGEST_BLINK = 1.0
 """Seconds: shorter losses of the face are not told one by one."""
+
+
+_FOLLOWED: dict[PersonRule, str] = {
+    "largest": "the largest face at the start",
+    "left": "the face furthest to the left at the start",
+    "right": "the face furthest to the right at the start",
+    "box": "the face in the stated boxes",
+    "photo": "the face on the reference photo, with which all faces were compared",
+}
 
 
 @dataclass(frozen=True)
@@ -87,8 +101,10 @@ class Assessment:
     against_truth: tuple[AgainstTruth, ...]
     timeline: pd.DataFrame
     body_course: pd.DataFrame
+    quality: pd.DataFrame
     prediction: Prediction | None
     predictor: Predictor | None
+    certificate: Certificate
 
     @property
     def points(self) -> tuple[tuple[float, float], tuple[float, float]] | None:
@@ -127,6 +143,7 @@ def assess(
     Raises:
         SessionError: E_NO_USABLE_MODALITY where nothing can be used.
     """
+    session = aligned(session, on_time)
     recording = session.recording
     body = analyse_body(recording)
     scorer, why = _scorer(session, predictor, force)
@@ -136,18 +153,21 @@ def assess(
         preprocessing=scorer.checkpoint.preprocessing if scorer else Preprocessing(),
         face_model=face_model,
         settings=StreamSettings(rate=rate, person=session.person),
+        photo_check=photo_check,
         on_time=on_time,
     )
-    walk = _Walk()
+    walk, probe = _Walk(), ShiftProbe(stream, scorer)
     for batch in stream:
-        walk.add(batch, None if scorer is None else scorer.score(batch))
+        values = None if scorer is None else scorer.score(batch)
+        walk.add(batch, values)
+        probe.add(batch, values)
     coverage = _coverage(session, body, walk)
     notices = [
         *recording.notices,
         *body.notices,
         *stream.notices,
         *_absences(session),
-        *walk.face_notices(session),
+        *walk.face_notices(session, stream.notices),
         *_low_coverage(coverage),
         *why,
     ]
@@ -176,8 +196,10 @@ def assess(
         against_truth=against_truth(prediction, labels) if prediction and labels else (),
         timeline=walk.timeline(body),
         body_course=course,
+        quality=session_quality(recording, body, walk.batches),
         prediction=prediction,
         predictor=scorer,
+        certificate=probe.certificate(session, phases),
     )
 
 
@@ -246,36 +268,46 @@ class _Walk:
             }
         )
 
-    def face_notices(self, session: Session) -> list[Notice]:
-        """No face at all, gaps of a second and more, other people in the picture."""
+    def face_notices(self, session: Session, told: Sequence[Notice]) -> list[Notice]:
+        """No face at all, gaps of a second and more that ``told`` does not explain already, other
+        people in the picture."""
         video = session.recording.video
         if video is None:
             return []
         times, present = self.times, self.present[:, 0]
         inside = (times >= video.start_time) & (times <= video.end_time)
         times, present = times[inside], present[inside]
+        seen = int(max(batch.faces_seen.max() for batch in self.batches))
         if not present.any():
-            return [
-                Notice(
-                    "E_NO_FACE",
-                    "No face was found in the video, so it is not used.",
-                    "face",
-                    video.start_time,
-                    video.end_time,
-                )
-            ]
+            sentence = (
+                "No face in the video is surely the person's and can be read, so it is not used."
+                if seen
+                else "No face was found in the video, so it is not used."
+            )
+            return [Notice("E_NO_FACE", sentence, "face", video.start_time, video.end_time)]
         notices = [
             Notice("W_FACE_GAPS", "The face was not visible or too poor to be read.", "face", *gap)
             for gap in _gaps(times, present)
+            if not any(_within(gap, notice) for notice in told)
         ]
-        several = np.concatenate([batch.faces_seen for batch in self.batches]) > 1
-        if several.any():
+        if seen > 1:
+            several = np.concatenate([batch.faces_seen for batch in self.batches]) > 1
+            who = "One other person was" if seen == 2 else f"Up to {seen - 1} other people were"
             sentence = (
-                f"More than one face in {100 * several.mean():.0f} % of the pictures; the "
-                f"{session.person} one at the start was followed (person in session.toml)."
+                f"{who} in the picture, for {100 * several.mean():.0f} % of the time; no face of"
+                f" others was scored or stored. Followed: {_FOLLOWED[session.person.rule]}"
+                " (person in session.toml). To see who that is: affectscope people SESSION --out"
+                " DIR"
             )
             notices.append(Notice("W_SEVERAL_FACES", sentence, "face"))
         return notices
+
+
+def _within(gap: tuple[float, float], notice: Notice) -> bool:
+    """Whether a notice says already why the face is missing in a gap."""
+    if notice.start is None or notice.end is None:
+        return False
+    return notice.start - _LONGEST_BLINK <= gap[0] and gap[1] <= notice.end + _LONGEST_BLINK
 
 
 def _gaps(times: FloatArray, present: BoolArray) -> list[tuple[float, float]]:

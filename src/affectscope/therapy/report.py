@@ -11,8 +11,10 @@ from affectscope.io.files import write_text
 from affectscope.pages import INTENDED_USE, environment
 from affectscope.records import MODALITIES, Notice
 from affectscope.therapy import figures
+from affectscope.therapy.alignment import alignment_content
 from affectscope.therapy.assessment import Assessment
 from affectscope.therapy.measures import Measure, estimate_text
+from affectscope.therapy.quality_report import quality_content
 from affectscope.therapy.results import model_identity, versions
 
 _NAMES = {"face": "Face", "ecg": "ECG", "eda": "EDA"}
@@ -69,6 +71,7 @@ def _content(assessment: Assessment) -> dict[str, Any]:
         "forced": codes.get("W_FORCED_SCORE"),
         "duration": clock(end - start),
         "coverage": _coverage(assessment),
+        "quality": quality_content(assessment.quality),
         "notices": [{"code": n.code, "text": notice_text(n)} for n in assessment.notices],
         "phases": [f"{clock(p.start)} to {clock(p.end)}" for p in assessment.phases],
         "phase_rule": assessment.phase_rule,
@@ -79,6 +82,7 @@ def _content(assessment: Assessment) -> dict[str, Any]:
             figures.body_over_time(assessment.body_course, assessment.phases),
             "Heart rate, RMSSD, EDA level and skin responses over time",
         ),
+        "alignment": alignment_content(assessment.certificate),
         "limits": limits(assessment),
         "identity": _identity(assessment),
         **_affect(assessment),

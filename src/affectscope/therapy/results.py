@@ -10,42 +10,43 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from affectscope.errors import AffectScopeError
 from affectscope.io.files import write_text, write_with
 from affectscope.pages import INTENDED_USE
 from affectscope.records import Notice
+from affectscope.therapy.alignment import alignment_result
 from affectscope.therapy.assessment import Assessment
 from affectscope.therapy.measures import Measure
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 FORMAT = 1
 TIMELINES = ("timeline.parquet", "timeline.csv")
+QUALITIES = ("quality.parquet", "quality.csv")
 
 
 def write_results(assessment: Assessment, folder: Path) -> None:
-    """Write result.json, timeline.parquet and timeline.csv, each whole or not at all.
+    """Write result.json, and the timeline and the quality as parquet and csv, each file whole or
+    not at all.
 
     Raises:
         OutputError: E_OUTPUT.
     """
-    timeline = assessment.timeline
-    parquet, csv = (folder / name for name in TIMELINES)
-    write_with(parquet, lambda s: timeline.to_parquet(s, index=False))
-    write_with(
-        csv,
-        lambda s: timeline.to_csv(s, index=False, float_format="%.6g", encoding="utf-8"),
-    )
+    _write_table(assessment.timeline, folder, TIMELINES)
+    _write_table(assessment.quality, folder, QUALITIES)
     write_text(folder / "result.json", _json(result(assessment)))
 
 
 def write_rejection(error: AffectScopeError, session_name: str, folder: Path) -> None:
-    """A REJECTED result.json: the code, what is wrong, what to do; no timeline of an earlier run.
+    """A REJECTED result.json: the code, what is wrong, what to do; no tables of an earlier run.
 
     Raises:
         OutputError: E_OUTPUT.
     """
-    for name in TIMELINES:
+    for name in (*TIMELINES, *QUALITIES):
         (folder / name).unlink(missing_ok=True)
     write_text(
         folder / "result.json",
@@ -59,6 +60,12 @@ def write_rejection(error: AffectScopeError, session_name: str, folder: Path) ->
             }
         ),
     )
+
+
+def _write_table(table: pd.DataFrame, folder: Path, names: tuple[str, str]) -> None:
+    parquet, csv = (folder / name for name in names)
+    write_with(parquet, lambda s: table.to_parquet(s, index=False))
+    write_with(csv, lambda s: table.to_csv(s, index=False, float_format="%.6g", encoding="utf-8"))
 
 
 def result(assessment: Assessment) -> dict[str, Any]:
@@ -75,6 +82,7 @@ def result(assessment: Assessment) -> dict[str, Any]:
             phase.name: {"start": phase.start, "end": phase.end} for phase in assessment.phases
         },
         "phase_rule": assessment.phase_rule,
+        "alignment": alignment_result(assessment.certificate),
         "physiology": {measure.name: _measure(measure) for measure in assessment.body},
         "affect": {measure.name: _measure(measure) for measure in assessment.affect} or None,
         "quadrants": None

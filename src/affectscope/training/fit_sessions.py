@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from affectscope.datasets.alignment import aligned
 from affectscope.datasets.corpus import Corpus, Exclusion, SubjectTrials
 from affectscope.datasets.prepared import prepare
 from affectscope.datasets.prepared_trial import PreparedSettings, PreparedTrial
@@ -55,7 +56,7 @@ def fit_sessions(
             "There is no session to learn from.",
             "Name a folder that holds session folders, each with a session.toml.",
         )
-    sessions = [open_session(folder) for folder in folders]
+    sessions = [aligned(open_session(folder)) for folder in folders]
     population = _population(sessions)
     preprocessing = Preprocessing()
     with TemporaryDirectory(prefix="affectscope-fit-") as cache:

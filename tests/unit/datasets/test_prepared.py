@@ -39,7 +39,7 @@ from affectscope.io.model_files import face_model
 from affectscope.io.session import open_session
 from affectscope.models.face_encoder import SmallFaceEncoder
 from affectscope.preprocessing.windows import Preprocessing
-from affectscope.records import Labels, Notice, Recording, Signal
+from affectscope.records import Labels, Notice, PersonChoice, Recording, Signal
 
 PREPROCESSING = Preprocessing(minimum_valid=0.4)  # the clips are shorter than a window
 SETTINGS = PreparedSettings(PREPROCESSING, rate=5.0, faces=True)
@@ -276,6 +276,12 @@ def test_a_face_seen_too_seldom_is_left_out(root: Path, tmp_path: Path) -> None:
 def test_an_impossible_rate_is_refused(rate: float) -> None:
     with pytest.raises(SessionError, match=r"E_CONFIG.*rows per second"):
         PreparedSettings(PREPROCESSING, rate, faces=False)
+
+
+def test_nothing_is_prepared_of_a_person_found_by_a_photo() -> None:
+    person = PersonChoice("photo", photo=Path("client.jpg"))
+    with pytest.raises(SessionError, match=r"E_PERSON.*by a photo.*boxes"):
+        PreparedSettings(PREPROCESSING, 5.0, faces=True, person=person)
 
 
 # --- nothing is computed twice

@@ -11,6 +11,7 @@ from affectscope.errors import ModelError
 from affectscope.inference.predictor import Predictor
 from affectscope.models.bmmn import BMMN, BMMNConfig
 from affectscope.models.checkpoint import Checkpoint
+from affectscope.preprocessing.face_quality import FACTORS
 from affectscope.preprocessing.windows import Preprocessing
 from affectscope.records import MODALITIES, TARGETS, Population, Recording
 
@@ -37,7 +38,7 @@ def batch(rows: slice = slice(None), absent: tuple[str, ...] = ()) -> WindowBatc
         keys=tuple(PREPROCESSING.key("s", "t", float(k)) for k in range(count)),
         inputs={name: value for name, value in inputs.items() if name not in absent},
         present={name: np.ones(count, dtype=bool) for name in MODALITIES if name not in absent},
-        face_quality=np.ones(count),
+        face_factors=np.ones((count, len(FACTORS))),
         faces_seen=np.ones(count, dtype=np.int64),
     )
 

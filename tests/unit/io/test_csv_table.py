@@ -510,3 +510,18 @@ def test_P27_empatica_exports_are_refused_cleanly(real_data: Path) -> None:
     error = refused(real_data / "empatica_e4" / "EDA.csv")
     assert error.code == "E_SIGNAL_FILE"
     assert "Unix time" in error.sentence
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\r"])
+def test_P25_a_last_row_without_its_end_is_kept_and_told(tmp_path: Path, end: str) -> None:
+    lines = (end or "\n").join(["ECG;EDA", "0.5;1.5", "0.25;2.5"])
+    data = read_table(write(tmp_path, lines + end), SignalSource("EDA"))
+    assert data.values.tolist() == [1.5, 2.5]
+    assert [notice.code for notice in data.notices] == ([] if end else ["W_FILE_TRUNCATED"])
+
+
+def test_P25_a_row_without_the_delimiter_that_ends_the_others_is_cut(tmp_path: Path) -> None:
+    path = write(tmp_path, "ECG;EDA;\n0.5;1.5;\n0.25;2.5;\n0.75;3")
+    data = read_table(path, SignalSource("EDA"))
+    assert data.values.tolist() == [1.5, 2.5]
+    assert [notice.code for notice in data.notices] == ["W_FILE_TRUNCATED"]

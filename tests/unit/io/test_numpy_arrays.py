@@ -176,3 +176,20 @@ def test_real_mitbih_archives_state_their_rate(real_data: Path) -> None:
     assert (data.sampling_rate, len(data.values)) == (360.0, 650000)
     with np.load(real_data / "mitbih" / "100.npz") as archive:
         np.testing.assert_array_equal(data.values, archive["ecg_mv"])
+
+
+@pytest.mark.parametrize("more", [1, 8, 3000])
+def test_F14_bytes_that_the_header_does_not_describe_are_refused(tmp_path: Path, more: int) -> None:
+    path = save(tmp_path / "a.npy", np.arange(50.0))
+    content = path.read_bytes()
+    path.write_bytes(content[:300] + bytes(more) + content[300:])
+    assert f"{more} bytes longer" in refused(path).sentence
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("ecg.npy", content + bytes(more))
+    assert refused(tmp_path / "a.npz").code == "E_SIGNAL_FILE"
+
+
+def test_F14_a_header_that_python_cannot_take_apart_is_refused(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.npy", np.arange(50.0))
+    path.write_bytes(path.read_bytes().replace(b"(50,), }", b"(50, (((("))
+    assert refused(path).code == "E_SIGNAL_FILE"

