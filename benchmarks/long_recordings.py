@@ -33,31 +33,62 @@ def block(rate: int, channels: int, top: float = 1000.0) -> NDArray[np.float64]:
 
 
 def edf(folder: Path, seconds: int) -> Written:
-    return _edf(folder / "ten.edf", seconds, width=2)
+    return _edf(folder / "ten.edf", seconds, 2, noisy_minute)
 
 
 def bdf(folder: Path, seconds: int) -> Written:
-    return _edf(folder / "ten.bdf", seconds, width=3)
+    return _edf(folder / "ten.bdf", seconds, 3, noisy_minute)
 
 
-def _edf(path: Path, seconds: int, *, width: int) -> Written:
+def lifelike_edf(folder: Path, seconds: int) -> Written:
+    """ECG and EDA of a simulated person, drawn anew each minute."""
+    return _edf(folder / "person.edf", seconds, 2, lifelike_minute)
+
+
+def noisy_minute(_: int) -> NDArray[np.float64]:
+    """(60 s x 256, 8) shares of the range, the same each minute."""
+    return block(RATE, CHANNELS, 1.0)
+
+
+def lifelike_minute(minute: int) -> NDArray[np.float64]:
+    """(60 s x 256, 8) shares of the range -4 to 4 mV, and uS."""
+    from affectscope.datasets.synthetic import affect_labels
+    from affectscope.datasets.synthetic_signals import draw_body, ecg_values, eda_values
+    from affectscope.records import Labels
+
+    traits = draw_body(np.random.default_rng(1))
+    course = Labels(np.array([0.0, 60.0]), affect_labels(np.zeros(2), np.zeros(2)))
+    random = np.random.default_rng([2, minute])
+    facts = {"duration": 60.0, "sampling_rate": float(RATE), "generator": random}
+    shares = block(RATE, CHANNELS, 1.0)
+    shares[:, 0] = 0.5 + ecg_values(traits, course, **facts) / 8
+    shares[:, 1] = np.clip(eda_values(traits, course, **facts), 0, 7.9) / 16 + 0.5
+    return shares
+
+
+def _edf(
+    path: Path, seconds: int, width: int, minute: Callable[[int], NDArray[np.float64]]
+) -> Written:
+    """Eight channels; ``minute`` gives shares of the digital range."""
     top = 2 ** (8 * width - 1) - 1
     version = b"\xffBIOSEMI" if width == 3 else b"0".ljust(8)
     head = version + b"".ljust(160) + b"01.01.2001.01.01"
     head += str(256 * (1 + CHANNELS)).encode().ljust(8) + b"".ljust(44)
     head += str(seconds).encode().ljust(8) + b"1".ljust(8) + str(CHANNELS).encode().ljust(4)
     for texts, size in (
-        (_NAMES, 16), ([""] * 8, 80), (["mV", "uS", *["mV"] * 6], 8), (["-4"] * 8, 8),
-        (["4"] * 8, 8), ([str(-top - 1)] * 8, 8), ([str(top)] * 8, 8), ([""] * 8, 80),
+        (_NAMES, 16), ([""] * 8, 80), (["mV", "uS", *["mV"] * 6], 8),
+        (["-4", "-8", *["-4"] * 6], 8), (["4", "8", *["4"] * 6], 8),
+        ([str(-top - 1)] * 8, 8), ([str(top)] * 8, 8), ([""] * 8, 80),
         ([str(RATE)] * 8, 8), ([""] * 8, 32),
     ):  # fmt: skip
         head += b"".join(text.encode().ljust(size) for text in texts)
-    values = block(RATE, CHANNELS, top).reshape(_BLOCK, RATE, CHANNELS).transpose(0, 2, 1)
-    stored = values.astype("<i4").reshape(-1).view(np.uint8).reshape(-1, 4)[:, :width].tobytes()
     with path.open("wb") as stream:
         stream.write(head)
-        for _ in range(seconds // _BLOCK):
-            stream.write(stored)
+        for number in range(seconds // _BLOCK):
+            counts = np.rint((2 * minute(number) - 1) * top).astype("<i4")
+            records = counts.reshape(_BLOCK, RATE, CHANNELS).transpose(0, 2, 1)
+            whole = np.ascontiguousarray(records).reshape(-1).view(np.uint8).reshape(-1, 4)
+            stream.write(whole[:, :width].tobytes())
     return path, [_ECG, _EDA]
 
 

@@ -141,6 +141,16 @@ def table(results: dict[str, dict[str, Row]]) -> str:
     return "\n".join(lines)
 
 
+def keep(format_name: str, reader: str, *, row: Row, order: list[str]) -> dict[str, Any]:
+    """Print one reader's row, put it into the results file, and give the whole of that."""
+    print(format_name, reader, {k: v for k, v in row.items() if k != "bad"}, flush=True)
+    kept = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    kept.setdefault(format_name, {})[reader] = row
+    kept = {key: kept[key] for key in order if key in kept}
+    RESULT.write_text(json.dumps(kept, indent=1) + "\n")
+    return kept
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=1000)
@@ -165,11 +175,7 @@ def main() -> None:
                 if arguments.resume and reader in kept.get(format_name, {}):
                     continue
                 rows = outcomes(python, reader, format_name, folder=Path(name), count=count)
-                kept.setdefault(format_name, {})[reader] = summary(rows)
-                kept = {key: kept[key] for key in every if key in kept}
-                RESULT.write_text(json.dumps(kept, indent=1) + "\n")
-                print(format_name, reader, {k: v for k, v in kept[format_name][reader].items()
-                                            if k != "bad"}, flush=True)  # fmt: skip
+                kept = keep(format_name, reader, row=summary(rows), order=every)
     print(table(kept))
 
 

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -16,6 +17,10 @@ from affectscope.records import Eeg, Labels, Recording, Signal
 
 # Before torch is imported: two spinning threads wait for each other where anything else runs.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# No test asserts a time, also not through hypothesis' deadline.
+hypothesis.settings.register_profile("affectscope", deadline=None)
+hypothesis.settings.load_profile("affectscope")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -101,6 +101,9 @@ def init_session(
     folder: Folder,
     subject: Annotated[str | None, typer.Option(help="A pseudonym for the person.")] = None,
     face_file: Annotated[str | None, typer.Option(help="The face video.")] = None,
+    face_offset: Annotated[
+        float | None, typer.Option(help="Seconds after the signals at which the video starts.")
+    ] = None,
     ecg_file: Annotated[str | None, typer.Option(help="The file that holds the ECG.")] = None,
     ecg_channel: Annotated[
         str | None, typer.Option(help="The ECG's channel name or number.")
@@ -128,6 +131,7 @@ def init_session(
     answers = Answers(
         subject_id=subject,
         face_file=face_file,
+        face_clock_offset=face_offset,
         ecg_file=ecg_file,
         ecg_channel=ecg_channel,
         ecg_sampling_rate=ecg_rate,

@@ -28,7 +28,7 @@ def test_face_ecg_and_eda_of_a_real_session(event_related: Path, tmp_path: Path,
     assert ended.status == 0, ended.err
     assert "Traceback" not in ended.out + ended.err
     result = json.loads((out / "result.json").read_text())
-    assert result["coverage"]["face"]["usable"] >= 0.98
+    assert result["coverage"]["face"]["usable"] >= 0.88, "hands cover the face for a tenth"
     assert result["coverage"]["ecg"]["usable"] >= 0.95
     assert result["affect"] is None
     codes = {notice["code"] for notice in result["notices"]}
@@ -57,6 +57,8 @@ def test_the_files_that_an_assessment_writes(event_related: Path, tmp_path: Path
         "report.html",
         "timeline.parquet",
         "timeline.csv",
+        "quality.parquet",
+        "quality.csv",
     }
     timeline = pd.read_parquet(out / "timeline.parquet")
     for column in ("time", *TARGETS, *(f"{name}_valid" for name in MODALITIES), "heart_rate"):
@@ -89,7 +91,7 @@ def test_plux_files_go_through(real_data: Path, tmp_path: Path, command) -> None
 @pytest.mark.parametrize(
     ("clip", "low", "high"),
     [
-        ("WolfgangLanger_Pexels.mp4", 0.98, 1.0),
+        ("WolfgangLanger_Pexels.mp4", 0.88, 0.96),  # hands cover the face for a tenth of it
         ("single_face.mp4", 0.98, 1.0),
         ("face_noface.mov", 0.40, 0.60),
     ],

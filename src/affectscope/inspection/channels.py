@@ -22,7 +22,7 @@ from affectscope.errors import AffectScopeError
 from affectscope.inspection.facts import ChannelFacts, Envelope, Quality, Refusal, Span
 from affectscope.io.biosignals import TimedSignal
 from affectscope.io.channels import ChannelData, ChannelInfo
-from affectscope.io.session_draft import SIGNAL_NAMES
+from affectscope.io.session_candidates import SIGNAL_NAMES
 from affectscope.preprocessing.ecg import analyse_ecg
 from affectscope.preprocessing.eda import analyse_eda
 from affectscope.preprocessing.signal_quality import runs, spans

@@ -2,46 +2,34 @@
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
-from affectscope.errors import AffectScopeError, InputError, SessionError
-from affectscope.io.biosignals import RAW, inspect_signals, read_signal
-from affectscope.io.channels import ChannelInfo, Decimal, SignalFile, SignalSource, find_channel
+from affectscope.errors import InputError, SessionError
+from affectscope.io.biosignals import RAW, read_signal
+from affectscope.io.channels import Decimal, SignalSource, find_channel
 from affectscope.io.files import sha256, shown, write_text
+from affectscope.io.session_candidates import (
+    VIDEO,
+    BiosignalName,
+    Candidate,
+    FoundFile,
+    candidates_of,
+    inspect_folder,
+    is_named,
+)
 from affectscope.io.session_file import FORMAT, NAME, session_toml
 
 Ask = Callable[[str], str]
-BiosignalName = Literal["ecg", "eda"]
 
-VIDEO = "video"
 NONE = "none"
 """The answer that a session has no such modality."""
+UNKNOWN = "unknown"
+"""The answer that nobody knows when the video started."""
 
 _LISTED = 20
-SIGNAL_NAMES: dict[BiosignalName, re.Pattern[str]] = {
-    "ecg": re.compile(r"(?<![a-z])(ecg|ekg|ecgbit|ecgbitrev|electrocardiogra\w*)(?![a-z])"),
-    "eda": re.compile(
-        r"(?<![a-z])(eda|gsr|edabit|edabitrev|electrodermal|galvanic|skin[ _-]?conduct\w*)(?![a-z])"
-    ),
-}
-"""Names that channels go by, in lower case."""
-
-
-@dataclass(frozen=True)
-class FoundFile:
-    """A file of the folder: ``kind`` is "video", a key of ``biosignals.READERS``, or None.
-
-    ``problem`` says why a file of no kind cannot be used.
-    """
-
-    name: str
-    kind: str | None
-    channels: tuple[ChannelInfo, ...] = ()
-    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +43,7 @@ class Answers:
     session_id: str | None = None
     simulated: bool | None = None
     face_file: str | None = None
+    face_clock_offset: float | None = None
     person: str | None = None
     ecg_file: str | None = None
     ecg_channel: str | None = None
@@ -78,48 +67,6 @@ class _Stated:
     sampling_rate: float | None
     unit: str | None
     decimal: Decimal | None
-
-
-@dataclass(frozen=True)
-class _Candidate:
-    """A channel that may be the wanted one; ``number`` counts from 1 inside its file."""
-
-    file: str
-    number: int
-    info: ChannelInfo
-    unique: bool
-
-    @property
-    def key(self) -> str | int:
-        """What session.toml calls it: its name, or its number where the name is not unique."""
-        return self.info.name if self.unique else self.number
-
-    def __str__(self) -> str:
-        return f"{shown(Path(self.file))} {self.info.name!a}"
-
-
-def inspect_folder(
-    folder: Path, decimals: Mapping[str, Decimal | None] | None = None
-) -> tuple[FoundFile, ...]:
-    """What each file of a folder holds, in the order of their names; hidden files are left out.
-
-    Args:
-        decimals: the decimal marks that the user states, by file name.
-
-    Raises:
-        SessionError: E_SESSION where there is no such folder.
-    """
-    try:
-        paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    except OSError as error:
-        raise SessionError(
-            "E_SESSION", f"The folder {shown(folder)} cannot be read.", "Check the path."
-        ) from error
-    return tuple(
-        _found(path, (decimals or {}).get(path.name))
-        for path in paths
-        if path.name != NAME and not path.is_dir()
-    )
 
 
 def draft_session(folder: Path, answers: Answers, ask: Ask | None) -> str:
@@ -155,7 +102,7 @@ def draft_session(folder: Path, answers: Answers, ask: Ask | None) -> str:
     face = _face(folder, found, answers=answers, ask=ask)
     if face is not None:
         tables["face"] = face
-    taken: list[_Candidate] = []
+    taken: list[Candidate] = []
     for each in stated:
         chosen = _choose(found, each, taken=taken, ask=ask)
         if chosen is not None:
@@ -168,26 +115,11 @@ def draft_session(folder: Path, answers: Answers, ask: Ask | None) -> str:
             f"No file in {shown(folder)} holds a face video, an ECG or an EDA. {problems}".strip(),
             "Copy the session's files into the folder.",
         )
+    if face is not None and taken:
+        face["clock_offset"] = _face_offset(answers, ask)
     text = session_toml(tables)
     write_text(target, text)
     return text
-
-
-def _found(path: Path, decimal: Decimal | None) -> FoundFile:
-    try:
-        inspected: SignalFile = inspect_signals(path, decimal)
-    except AffectScopeError as error:
-        if error.code != "E_TYPE_UNKNOWN":
-            return FoundFile(path.name, None, problem=error.sentence)
-    else:
-        return FoundFile(path.name, inspected.kind, inspected.channels)
-    from affectscope.io.video import inspect_video
-
-    try:
-        inspect_video(path)
-    except InputError as error:
-        return FoundFile(path.name, None, problem=error.sentence)
-    return FoundFile(path.name, VIDEO)
 
 
 def _face(
@@ -206,6 +138,27 @@ def _face(
         return None
     path = _inside(folder, name)
     return {"file": name, "person": answers.person, "sha256": sha256(path)}
+
+
+def _face_offset(answers: Answers, ask: Ask | None) -> float | None:
+    """When the video starts, in seconds of the signals' time; None where nobody knows it."""
+    if answers.face_clock_offset is not None or ask is None:
+        return answers.face_clock_offset
+    reply = ask(
+        f"How many seconds after the signals does the video start ({UNKNOWN}: it will be told as"
+        " not aligned)?"
+    ).strip()
+    if reply.casefold() in ("", UNKNOWN):
+        return None
+    try:
+        seconds = float(reply.replace(",", "."))
+    except ValueError:
+        seconds = math.nan
+    if not math.isfinite(seconds):
+        raise SessionError(
+            "E_QUESTION", f"{reply!a} is no number of seconds.", "Give --face-offset."
+        )
+    return seconds
 
 
 def _inside(folder: Path, name: str) -> Path:
@@ -242,8 +195,8 @@ def _stated(answers: Answers) -> tuple[_Stated, _Stated]:
 
 
 def _choose(
-    found: tuple[FoundFile, ...], stated: _Stated, *, taken: list[_Candidate], ask: Ask | None
-) -> _Candidate | None:
+    found: tuple[FoundFile, ...], stated: _Stated, *, taken: list[Candidate], ask: Ask | None
+) -> Candidate | None:
     """The one channel that is meant, None where the session has none."""
     if stated.file == NONE:
         return None
@@ -251,13 +204,13 @@ def _choose(
         candidate
         for file in found
         if stated.file in (None, file.name)
-        for candidate in _candidates(file)
+        for candidate in candidates_of(file)
         if candidate not in taken
     ]
     if stated.channel is not None:
         candidates = _called(found, candidates, stated=stated)
     elif not (stated.file is not None and len(candidates) == 1):
-        named = [c for c in candidates if _is_named(c, stated.name)]
+        named = [c for c in candidates if is_named(c, stated.name)]
         if len(named) == 1:
             return named[0]
         candidates = named or candidates
@@ -275,7 +228,7 @@ def _choose(
     return _asked(candidates, stated, ask=ask)
 
 
-def _asked(candidates: list[_Candidate], stated: _Stated, *, ask: Ask | None) -> _Candidate | None:
+def _asked(candidates: list[Candidate], stated: _Stated, *, ask: Ask | None) -> Candidate | None:
     """The user's choice among the candidates."""
     name = stated.name
     listed = _numbered([str(candidate) for candidate in candidates])
@@ -291,25 +244,9 @@ def _asked(candidates: list[_Candidate], stated: _Stated, *, ask: Ask | None) ->
     return candidates[int(_picked(reply, numbers, option=option)) - 1]
 
 
-def _candidates(file: FoundFile) -> list[_Candidate]:
-    names = [channel.name for channel in file.channels]
-    infos = file.channels
-    if len(infos) == 1 and infos[0].name == "1":  # a nameless channel goes by its file's name
-        infos = (replace(infos[0], aliases=(Path(file.name).stem,)),)
-    return [
-        _Candidate(file.name, number, info, names.count(info.name) == 1)
-        for number, info in enumerate(infos, 1)
-    ]
-
-
-def _is_named(candidate: _Candidate, name: BiosignalName) -> bool:
-    names = (candidate.info.name, *candidate.info.aliases)
-    return any(SIGNAL_NAMES[name].search(known.casefold()) for known in names)
-
-
 def _called(
-    found: tuple[FoundFile, ...], candidates: list[_Candidate], *, stated: _Stated
-) -> list[_Candidate]:
+    found: tuple[FoundFile, ...], candidates: list[Candidate], *, stated: _Stated
+) -> list[Candidate]:
     """The candidates that go by the stated channel name or number."""
     matching = []
     for file in found:
@@ -328,7 +265,7 @@ def _as_number(channel: str | None) -> str | int | None:
 
 
 def _signal_table(
-    folder: Path, chosen: _Candidate, *, stated: _Stated, ask: Ask | None
+    folder: Path, chosen: Candidate, *, stated: _Stated, ask: Ask | None
 ) -> dict[str, object]:
     """The table of one biosignal; what its reader misses is asked for, question by question."""
     path = folder / chosen.file

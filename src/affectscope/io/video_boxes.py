@@ -21,6 +21,7 @@ _TOP = frozenset(
     b"ftyp moov mdat free skip wide moof mfra sidx styp uuid meta udta pnot prft emsg ssix pdin"
     b" junk".split()
 )
+_LEFT_OUT = 0.5  # s: what a list of edits may leave out without a word
 _PARENTS = {b"moov", b"trak", b"edts", b"mdia", b"minf", b"stbl", b"mvex", b"moof", b"traf"}
 _NEEDED: Mapping[bytes, tuple[bytes, ...]] = {
     b"moov": (b"mvhd", b"trak"),
@@ -74,7 +75,7 @@ def mp4_flaw(path: Path) -> str | None:
                     fragments.defaults = {t.words(4, "II")[0]: t.words(12, "I")[0]
                                           for t in box.all(b"mvex", b"trex")}  # fmt: skip
                     for track in box.all(b"trak"):
-                        _check_track(track)
+                        _check_track(track, _time_scale(next(box.all(b"mvhd"))))
                 else:
                     fragments.check(box)
     except _FlawError as flaw:
@@ -124,7 +125,7 @@ def _parsed(name: bytes, body: bytes) -> _Box:
     return box
 
 
-def _check_track(track: _Box) -> None:
+def _check_track(track: _Box, movie: int) -> None:
     """The tables of one track list the same number of samples, over its stated duration."""
     (table,) = track.all(b"mdia", b"minf", b"stbl")
     samples = _sample_count(table)
@@ -135,17 +136,36 @@ def _check_track(track: _Box) -> None:
     if shifts and sum(count for count, _ in shifts) != samples:
         raise _FlawError("its tables of times and of delays list other numbers of samples")
     (header,) = track.all(b"mdia", b"mdhd")
+    scale = _time_scale(header)
     wide = header.body[:1] == b"\1"
-    scale = header.words(20 if wide else 12, "I")[0]
     stated = header.words(24 if wide else 16, "Q" if wide else "I")[0]
     held = sum(count * delta for count, delta in times)
     if samples and abs(held - stated) > max(2 * held // samples, scale // 10):
         raise _FlawError("its stated duration is not that of its samples")
+    signed = (shift - (shift >> 31 << 32) for _, shift in shifts)
+    if any(abs(shift) > held for shift in signed):
+        raise _FlawError("a picture is delayed beyond the end")
     for edits in track.all(b"edts", b"elst"):
-        entry = 20 if edits.body[:1] == b"\1" else 12
-        if 8 + entry * edits.words(4, "I")[0] != len(edits.body):
-            raise _FlawError("its list of edits is not as long as it says")
+        _check_edits(edits, movie, media=stated / scale if scale else 0.0)
     _check_chunks(table, samples)
+
+
+def _time_scale(header: _Box) -> int:
+    """Units per second, of a movie's or a track's header."""
+    return header.words(20 if header.body[:1] == b"\1" else 12, "I")[0]
+
+
+def _check_edits(edits: _Box, movie: int, *, media: float) -> None:
+    """The list of edits shows the media: ``movie`` units per second, ``media`` seconds long."""
+    wide = edits.body[:1] == b"\1"
+    rows = edits.words(4, "I")[0]
+    if 8 + (20 if wide else 12) * rows != len(edits.body):
+        raise _FlawError("its list of edits is not as long as it says")
+    entries = [edits.words(8 + 20 * n, "Qq") if wide else edits.words(8 + 12 * n, "Ii")
+               for n in range(rows)]  # fmt: skip
+    shown = sum(length for length, start in entries if start >= 0) / max(movie, 1)
+    if rows and media - shown > max(0.1 * media, _LEFT_OUT):
+        raise _FlawError(f"its list of edits shows {shown:.1f} s of {media:.1f} s")
 
 
 def _sample_count(table: _Box) -> int:
@@ -213,6 +233,9 @@ class _Fragments:
     def _check_part(self, part: _Box) -> None:
         (head,) = part.all(b"tfhd")
         flags, track = head.words(0, "II")
+        fields = 8 * bool(flags & 1) + sum(4 * bool(flags & bit) for bit in (2, 8, 16, 32))
+        if 8 + fields != len(head.body):
+            raise _FlawError("the head of a fragment is not as long as it says")
         default = self.defaults.get(track, 0)
         if flags & 8:
             default = head.words(8 + 8 * bool(flags & 1) + 4 * bool(flags & 2), "I")[0]

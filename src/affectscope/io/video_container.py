@@ -272,9 +272,10 @@ def nominal_rate(stream: VideoStream) -> float:
 
 def stated_end(container: InputContainer, stream: VideoStream) -> float | None:
     """Where the container says that the video ends, in the file's own clock; None: not said."""
-    if stream.duration and stream.time_base is not None:
-        return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
     matroska = "matroska" in container.format.name
+    # In Matroska libav copies the file's duration to the stream, whose start it guesses.
+    if not matroska and stream.duration and stream.time_base is not None:
+        return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
     tag = re.match(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
     if matroska and tag:
         hours, minutes, rest = tag.groups()

@@ -63,6 +63,8 @@ _INFORMATION = {"W_NO_AFFECT_SCORE"}
 _LONGEST_BLINK = 1.0
 """Seconds: shorter losses of the face are not told one by one."""
 
+SAFE_STEP = 0.2 + 1e-6
+"""Seconds between pictures up to which no crossing went unnoticed (docs/people.md)."""
 
 _FOLLOWED: dict[PersonRule, str] = {
     "largest": "the largest face at the start",
@@ -299,7 +301,12 @@ class _Walk:
                 " (person in session.toml). To see who that is: affectscope people SESSION --out"
                 " DIR"
             )
-            notices.append(Notice("W_SEVERAL_FACES", sentence, "face"))
+            if len(times) > 1 and np.median(np.diff(times)) > SAFE_STEP:
+                sentence += (
+                    f". Fewer than {1 / SAFE_STEP:.0f} pictures a second were looked at: people who"
+                    " cross may be exchanged unnoticed; assess at a higher --rate"
+                )
+            notices.append(Notice("W_SEVERAL_FACES", f"{sentence}.", "face"))
         return notices
 
 

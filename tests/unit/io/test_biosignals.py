@@ -19,6 +19,7 @@ from affectscope.io.biosignals import (
     read_timed_signal,
     signal_kind,
 )
+from affectscope.io.video import inspect_video
 from affectscope.records import Notice
 
 Writer = Callable[[Path], object]
@@ -283,3 +284,40 @@ def test_real_files_of_every_kind_pass_the_front_door(real_data: Path) -> None:
         signal, _ = read_signal(path, source)
         assert np.isfinite(signal.values).all()
         assert signal.duration > 1
+
+
+# --- what is no regular file (F25) ----------------------------------------------------------------
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def loop(path: Path) -> None:
+    path.symlink_to(path)
+
+
+def endless(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def nowhere(path: Path) -> None:
+    path.symlink_to(path.parent / "gone")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+@pytest.mark.parametrize("make", [pipe, loop, endless, nowhere, Path.mkdir])
+@pytest.mark.parametrize("name", ["ecg.csv", "ecg.edf", "ecg.xdf", "ecg.h5", "ecg.mat", "face.mp4"])
+def test_F25_pipes_devices_loops_and_folders_are_no_recordings(
+    tmp_path: Path, make: Callable[[Path], object], name: str
+) -> None:
+    path = tmp_path / name
+    make(path)
+    if name == "face.mp4":
+        assert code_of(lambda: inspect_video(path)) in ("E_FILE_MISSING", "E_FILE_UNREADABLE")
+        return
+    for action in (inspect_signals, lambda path: read_signal(path, SignalSource(1))):
+        assert code_of(lambda action=action: action(path)) in (
+            "E_FILE_MISSING",
+            "E_FILE_UNREADABLE",
+        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -180,7 +179,10 @@ def test_one_modality_fails_and_the_others_go_on(tmp_path: Path) -> None:
 def test_a_missing_extra_costs_one_modality(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "h5py", None)  # as if it were not installed
+    # As if it were not installed, also for the process that reads the file.
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "h5py.py").write_text("raise ImportError('no h5py')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "without"))
     (tmp_path / "eda.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + b"\x00" * 64)
     session = open_session(simple(tmp_path, eda={"file": "eda.h5"}))
     assert session.recording.ecg is not None

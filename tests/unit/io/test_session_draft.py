@@ -213,12 +213,28 @@ def test_two_videos_are_asked(tmp_path: Path) -> None:
     film(tmp_path, "a.mp4")
     film(tmp_path, "b.mp4")
     assert question(tmp_path).remedy == "Give --face-file."
-    assert drafted(tmp_path, FULL, "2")["face"]["file"] == "b.mp4"
+    face = drafted(tmp_path, FULL, "2", "unknown")["face"]
+    assert face["file"] == "b.mp4"
+    assert "clock_offset" not in face, "what nobody knows is not stated"
     (tmp_path / "session.toml").unlink()
     answers = replace(FULL, face_file="a.mp4", person="right")
     assert drafted(tmp_path, answers)["face"]["person"] == "right"
     (tmp_path / "session.toml").unlink()
     assert "face" not in drafted(tmp_path, replace(FULL, face_file="none"))
+
+
+def test_when_the_video_starts_is_asked_once_and_written(tmp_path: Path) -> None:
+    table(tmp_path, "ECG,EDA")
+    film(tmp_path, "a.mp4")
+    assert "clock_offset" not in drafted(tmp_path, FULL)["face"], "nobody was there to be asked"
+    (tmp_path / "session.toml").unlink()
+    assert drafted(tmp_path, FULL, "-1,5")["face"]["clock_offset"] == -1.5
+    (tmp_path / "session.toml").unlink()
+    stated = replace(FULL, face_clock_offset=2.0)
+    assert drafted(tmp_path, stated)["face"]["clock_offset"] == 2.0
+    (tmp_path / "session.toml").unlink()
+    with pytest.raises(SessionError, match="no number of seconds"):
+        drafted(tmp_path, FULL, "soon")
 
 
 def test_P24_an_ambiguous_decimal_mark_is_asked(tmp_path: Path) -> None:

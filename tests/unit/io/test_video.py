@@ -627,3 +627,21 @@ def test_no_stated_duration(tmp_path: Path) -> None:
     assert inspect_video(path).duration == 0.0
     assert len(frames) == 60
     assert reader.notices == ()
+
+
+def test_V26_a_slow_matroska_video_ends_where_its_header_says(tmp_path: Path) -> None:
+    """One picture a second: libav then guesses a start behind the first picture."""
+    pictures = [np.full((HEIGHT, WIDTH, 3), 40 + second // 10, np.uint8) for second in range(60)]
+    path = tmp_path / "slow.mkv"
+    with av.open(str(path), "w") as container:
+        options = {"preset": "ultrafast", "x264-params": "log-level=none"}
+        stream = container.add_stream("libx264", rate=1, options=options)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for second, rgb in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
+            frame.pts, frame.time_base = second, Fraction(1, 1)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    frames, reader = read(path)
+    assert [frame.time for frame in frames] == list(range(60))
+    assert reader.notices == ()

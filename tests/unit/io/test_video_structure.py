@@ -75,6 +75,24 @@ def test_V25_tables_that_list_other_numbers_are_a_flaw(
         assert mp4_flaw(saved(tmp_path, lying, "a.mp4")), number
 
 
+@pytest.mark.parametrize(
+    ("name", "after", "number"),
+    [("mdhd", 16, 0x1400), ("ctts", 16, 0x7FFFFFFF), ("ctts", 16, 0x80000000)],
+)
+def test_V07_times_that_no_other_number_bears_out_are_a_flaw(
+    tmp_path: Path, fast: bytes, name: str, after: int, number: int
+) -> None:
+    at = fast.index(name.encode()) + after
+    lying = fast[:at] + struct.pack(">I", number) + fast[at + 4 :]
+    assert mp4_flaw(saved(tmp_path, lying, "a.mp4"))
+
+
+def test_V02_a_fragments_head_that_lies_is_a_flaw(tmp_path: Path, fragmented: bytes) -> None:
+    at = fragmented.rindex(b"tfhd") + 7
+    lying = fragmented[:at] + b"\x72" + fragmented[at + 1 :]
+    assert mp4_flaw(saved(tmp_path, lying, "a.mp4"))
+
+
 def test_V02_a_fragment_that_was_taken_out_is_told(tmp_path: Path, fragmented: bytes) -> None:
     starts = [match.start() - 4 for match in re.finditer(b"moof", fragmented)]
     without = fragmented[: starts[1]] + fragmented[starts[2] :]
