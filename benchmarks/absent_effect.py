@@ -3,16 +3,17 @@
     .venv/bin/python benchmarks/absent_effect.py RESULTS [RESULTS ...]
 
 RESULTS are the folders of ``affectscope reproduce fg2020.table5`` on twins that were written with
-``--permuted`` and different seeds; their simulated people are counted together. For each system and
-target: balanced accuracy per trial with its 95 % interval over people, and the interval that holds
-for all of the table at once (Bonferroni: Student's t at 1 - 0.025 / cells on the draws' spread).
+``--permuted`` and different seeds. For each system and target: balanced accuracy per trial, the
+mean over the twins. Twins are not pooled: the more frequent class differs between them, and a
+system that always calls its own twin's would look as if it knew something. Intervals: Student's t
+over people (degrees of freedom: people less twins) on the spread of each twin's draws, once at 95 %
+and once for the whole table (Bonferroni).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,6 @@ from affectscope.baselines.compared_systems import COMPARED_SYSTEMS
 from affectscope.evaluation.cluster_bootstrap import (
     draw_people,
     estimates,
-    interval,
     rated_people,
     resampled,
 )
@@ -35,42 +35,35 @@ CHANCE = 0.5
 RESULTS = Path(__file__).parent / "results" / "absent_effect.json"
 
 
-def joined(folders: list[Path]) -> pd.DataFrame:
-    """All twins' predictions; people of different twins are different people."""
-    tables = []
-    for number, folder in enumerate(folders):
-        table = pd.read_parquet(folder / "table5-predictions.parquet")
-        tables.append(table.assign(subject=f"{number}/" + table["subject"].astype(str),
-                                   fold=f"{number}/" + table["fold"].astype(str)))  # fmt: skip
-    return pd.concat(tables, ignore_index=True)
-
-
-def cells(predictions: pd.DataFrame) -> pd.DataFrame:
-    """A row per system and target, with the 95 % interval and the spread of the draws."""
-    panel = read_panel(predictions[predictions["model"].isin(COMPARED_SYSTEMS)], "trial")
-    drawn = draw_people(len(panel.people))
+def cells(folders: list[Path]) -> pd.DataFrame:
+    """A row per system and target: value, interval, and the interval for the whole table."""
     rows = []
-    for model in panel.models:
-        for target in panel.targets:
-            sums = [person_sums(run.items) for run in panel.of(model, target)]
-            people = rated_people(sums)
-            spread = resampled(sums, drawn, [METRIC])[METRIC]
-            low, high = interval(spread, people)
-            rows.append({
-                "model": model, "target": target, "people": people,
-                "value": estimates(sums, [METRIC])[METRIC], "low": low, "high": high,
-                "error": float(spread.std() * math.sqrt(people / (people - 1))),
-            })  # fmt: skip
-    table = pd.DataFrame(rows)
-    degrees = table["people"] - 1
-    half = t.ppf(1 - 0.025 / len(table), degrees) * table["error"]
-    return table.assign(lowest=table["value"] - half, highest=table["value"] + half)
+    for seed, folder in enumerate(folders):
+        table = pd.read_parquet(folder / "table5-predictions.parquet")
+        panel = read_panel(table[table["model"].isin(COMPARED_SYSTEMS)], "trial")
+        drawn = draw_people(len(panel.people), seed=seed)
+        for model in panel.models:
+            for target in panel.targets:
+                sums = [person_sums(run.items) for run in panel.of(model, target)]
+                people = rated_people(sums)
+                spread = resampled(sums, drawn, [METRIC])[METRIC]
+                rows.append({"model": model, "target": target, "degrees": people - 1,
+                             "value": estimates(sums, [METRIC])[METRIC],
+                             "variance": spread.var() * people / (people - 1)})  # fmt: skip
+    grouped = pd.DataFrame(rows).groupby(["model", "target"], sort=False)
+    found = grouped.agg(value=("value", "mean"), variance=("variance", "sum"),
+                        degrees=("degrees", "sum")).reset_index()  # fmt: skip
+    error = np.sqrt(found["variance"]) / len(folders)
+    for low, high, tail in (("low", "high", 0.025), ("lowest", "highest", 0.025 / len(found))):
+        half = t.ppf(1 - tail, found["degrees"]) * error
+        found[low], found[high] = found["value"] - half, found["value"] + half
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path, nargs="+")
-    table = cells(joined(parser.parse_args().results))
+    table = cells(parser.parse_args().results)
     single = (table["low"] <= CHANCE) & (table["high"] >= CHANCE)
     together = (table["lowest"] <= CHANCE + 1e-9) & (table["highest"] >= CHANCE - 1e-9)
     targets = table["target"].unique()

@@ -6,28 +6,19 @@ outside it is opened. v7.3 is HDF5 and is read in a process of its own, see ``io
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from affectscope.errors import InputError, MissingExtraError
+from affectscope.errors import InputError
 from affectscope.io.files import check_file, shown
-from affectscope.io.mat_hdf5 import STRUCTURE, rebuilt
+from affectscope.io.mat_hdf5 import rebuilt
 from affectscope.io.mat_level4 import is_level4, read_level4
 from affectscope.io.mat_level5 import ORDERS, read_level5
-from affectscope.io.mat_values import damaged, limit
+from affectscope.io.mat_values import damaged
+from affectscope.io.reader_process import answered
 
-CHILD_SECONDS = 300.0
-"""A v7.3 file may take so long."""
-CHILD_MEMORY = 5 << 30
-"""Bytes of address space that its process is given: the limit on numbers, twice, and a margin."""
-
-_CHILD: tuple[str, ...] = ("-P", "-m", "affectscope.io.mat_hdf5")
+_CHILD = "affectscope.io.mat_hdf5"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _HDF5_STARTS = (0, 512, 1024, 2048)  # MATLAB puts a text of 512 bytes before it
 
@@ -85,49 +76,6 @@ def read_mat(path: Path, names: Sequence[str] | None = None) -> dict[str, object
 
 
 def _read_in_child(path: Path, names: Sequence[str] | None) -> dict[str, object]:
-    with tempfile.TemporaryDirectory(prefix="affectscope-mat-") as name:
-        folder = Path(name)
-        order = {
-            "path": str(path.resolve()),
-            "names": None if names is None else list(names),
-            "folder": name,
-            "memory": CHILD_MEMORY,
-        }
-        _run(path, json.dumps(order))
-        try:
-            answer = json.loads((folder / STRUCTURE).read_text())
-        except (OSError, ValueError) as error:
-            raise _crashed(path, "left no answer") from error
-        if "error" in answer:
-            code, sentence, remedy = answer["error"]
-            kind = MissingExtraError if code == "E_EXTRA" else InputError
-            raise kind(code, sentence, remedy)
-        return {key: rebuilt(node, folder) for key, node in answer["variables"].items()}
-
-
-def _run(path: Path, order: str) -> None:
-    """The child, from start to end; its own output says nothing to the user."""
-    # One thread: each thread of a numeric library would take address space.
-    single = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    try:
-        done = subprocess.run(
-            [sys.executable, *_CHILD],
-            input=order.encode(),
-            env=os.environ | single,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=CHILD_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise limit(path, f"could not be read within {CHILD_SECONDS:g} s") from error
-    if done.returncode:
-        raise _crashed(path, f"ended with status {done.returncode}")
-
-
-def _crashed(path: Path, how: str) -> InputError:
-    return InputError(
-        "E_READER_CRASH",
-        f"The process that reads {shown(path)} {how}; the file may be damaged or hostile.",
-        "Check where the file comes from, or save it from MATLAB with '-v7'.",
-    )
+    order = {"names": None if names is None else list(names)}
+    with answered(_CHILD, path, order) as (facts, folder):
+        return {key: rebuilt(node, folder) for key, node in facts["variables"].items()}

@@ -11,9 +11,6 @@ storage and virtual data sets are refused where they are met.
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from affectscope.errors import AffectScopeError, require
+from affectscope.errors import require
 from affectscope.io.mat_values import (
     MAXIMUM_BYTES,
     MAXIMUM_DEPTH,
@@ -36,9 +33,8 @@ from affectscope.io.mat_values import (
     text_value,
     wrong_type,
 )
-from affectscope.io.process_limits import limit_memory
+from affectscope.io.reader_process import serve
 
-STRUCTURE = "structure.json"
 _LARGEST_RATIO = 1100  # deflate cannot do better than 1032; more is data that was never written
 _SMALL = 1 << 20  # bytes that are read whatever their ratio
 _OWN = "#"  # MATLAB's own groups: #refs#, #subsystem#
@@ -236,23 +232,12 @@ def rebuilt(node: dict[str, Any], folder: Path) -> object:
     return np.load(folder / Path(node["array"]).name, allow_pickle=False)
 
 
-def main() -> None:
-    """The child: an order on standard input, the answer in the folder that it names."""
-    order = json.load(sys.stdin)
-    limit_memory(order["memory"])
-    folder = Path(order["folder"])
-    try:
-        found = read_hdf5(Path(order["path"]), order["names"])
-        writer = _Writer(folder)
-        answer: dict[str, object] = {
-            "variables": {name: writer.node(value) for name, value in found.items()}
-        }
-    except AffectScopeError as error:
-        answer = {"error": [error.code, error.sentence, error.remedy]}
-    (folder / STRUCTURE).write_text(json.dumps(answer))
+def answer(order: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The wanted variables as a structure, their arrays left in the folder."""
+    found = read_hdf5(Path(order["path"]), order["names"])
+    writer = _Writer(folder)
+    return {"variables": {name: writer.node(value) for name, value in found.items()}}
 
 
 if __name__ == "__main__":
-    # HDF5 loads no plug-ins of its own accord: a file may name a filter to be looked for.
-    os.environ["HDF5_PLUGIN_PRELOAD"] = "::"
-    main()
+    serve(answer)

@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from affectscope.io.channels import (
     ChannelData,
     ChannelInfo,
@@ -30,7 +32,8 @@ from affectscope.io.opensignals_channels import (
     described,
     in_physical_units,
 )
-from affectscope.io.reader_process import answer_of
+from affectscope.io.opensignals_hdf5 import VALUES
+from affectscope.io.reader_process import answered
 from affectscope.io.table_words import tell_open_end
 from affectscope.io.timeline import Timeline
 from affectscope.records import Notice
@@ -78,11 +81,11 @@ def inspect_opensignals_h5(path: Path) -> SignalFile:
         InputError: E_SIGNAL_FILE, E_FILE_LIMIT, E_READER_CRASH. MissingExtraError where h5py is not
             installed.
     """
-    answer, _ = answer_of(_CHILD, path, {})
-    infos = tuple(
-        ChannelInfo(**{**info, "aliases": tuple(info["aliases"])}) for info in answer["channels"]
-    )
-    return SignalFile("opensignals-h5", infos, notices=_notices(answer))
+    with answered(_CHILD, path, {}) as (facts, _):
+        infos = tuple(
+            ChannelInfo(**{**info, "aliases": tuple(info["aliases"])}) for info in facts["channels"]
+        )
+        return SignalFile("opensignals-h5", infos, notices=_notices(facts))
 
 
 def read_opensignals_h5(path: Path, source: SignalSource) -> ChannelData:
@@ -91,18 +94,18 @@ def read_opensignals_h5(path: Path, source: SignalSource) -> ChannelData:
     Raises:
         InputError: E_CHANNEL, and as ``inspect_opensignals_h5``.
     """
-    answer, arrays = answer_of(_CHILD, path, {"channel": source.channel})
-    return ChannelData(
-        arrays["values"],
-        answer["sampling_rate"],
-        unit=answer["unit"],
-        gaps=tuple(Gap(*gap) for gap in answer["gaps"]),
-        notices=_notices(answer),
-    )
+    with answered(_CHILD, path, {"channel": source.channel}) as (facts, folder):
+        return ChannelData(
+            np.load(folder / VALUES, allow_pickle=False),
+            facts["sampling_rate"],
+            unit=facts["unit"],
+            gaps=tuple(Gap(*gap) for gap in facts["gaps"]),
+            notices=_notices(facts),
+        )
 
 
-def _notices(answer: dict[str, Any]) -> tuple[Notice, ...]:
-    return tuple(Notice(**notice) for notice in answer["notices"])
+def _notices(facts: dict[str, Any]) -> tuple[Notice, ...]:
+    return tuple(Notice(**notice) for notice in facts["notices"])
 
 
 def _text_channels(path: Path) -> tuple[TableLayout, list[OpenSignalsChannel]]:

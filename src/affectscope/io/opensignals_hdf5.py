@@ -30,15 +30,18 @@ from affectscope.io.opensignals_channels import (
     described,
     in_physical_units,
 )
-from affectscope.io.reader_process import Arrays, serve
+from affectscope.io.reader_process import serve
 from affectscope.io.timeline import Timeline
 from affectscope.records import FloatArray, Notice
 
 _BLOCK = 1 << 20  # samples
 
 
-def answer(order: dict[str, Any]) -> tuple[dict[str, Any], Arrays]:
-    """The channels of a file, or one channel's values.
+VALUES = "values.npy"
+
+
+def answer(order: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The channels of a file; or what is known of one channel, its values left in the folder.
 
     Raises:
         InputError: E_CHANNEL or E_SIGNAL_FILE. MissingExtraError where h5py is not installed.
@@ -49,7 +52,7 @@ def answer(order: dict[str, Any]) -> tuple[dict[str, Any], Arrays]:
         channels = _channels(path, file)
         infos = [channel.info for channel in channels]
         if "channel" not in order:
-            return {"channels": [asdict(i) for i in infos], "notices": _plain(notices)}, {}
+            return {"channels": [asdict(i) for i in infos], "notices": _plain(notices)}
         channel = channels[find_channel(infos, order["channel"], path=path)]
         counts = _numbers(_column(path, file, name=str(channel.location)))
         timeline = _timeline(path, file, channel)
@@ -64,13 +67,13 @@ def answer(order: dict[str, Any]) -> tuple[dict[str, Any], Arrays]:
             f" {stated - held:.1f} s are lost at an unknown place."
         )
         found.append(Notice("W_GAP_UNLOCATED", sentence))
-    facts = {
+    np.save(folder / VALUES, data.values, allow_pickle=False)
+    return {
         "sampling_rate": data.sampling_rate,
         "unit": data.unit,
         "gaps": [[gap.start, gap.samples] for gap in data.gaps],
         "notices": _plain(found),
     }
-    return facts, {"values": data.values}
 
 
 def _plain(notices: list[Notice]) -> list[dict[str, Any]]:

@@ -12,16 +12,14 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from affectscope.errors import AffectScopeError, InputError, MissingExtraError
 from affectscope.io.files import shown
-from affectscope.io.process_limits import limit_memory
+from affectscope.io.process_limits import limit_memory, limit_time
 
 SECONDS = 300.0
 """A file may take so long."""
@@ -30,11 +28,13 @@ MEMORY = 5 << 30
 
 _ANSWER = "answer.json"
 
-Arrays = dict[str, NDArray[np.float64]]
 
-
-def answer_of(module: str, path: Path, order: Mapping[str, Any]) -> tuple[dict[str, Any], Arrays]:
-    """What a module that calls ``serve`` makes of a file, in a process of its own.
+@contextmanager
+def answered(
+    module: str, path: Path, order: Mapping[str, Any]
+) -> Iterator[tuple[dict[str, Any], Path]]:
+    """What a module that calls ``serve`` makes of a file, in a process of its own, and the folder
+    with the arrays that it left.
 
     Raises:
         InputError: E_FILE_LIMIT where it took too long, E_READER_CRASH where it ended on its own;
@@ -43,6 +43,7 @@ def answer_of(module: str, path: Path, order: Mapping[str, Any]) -> tuple[dict[s
     with tempfile.TemporaryDirectory(prefix="affectscope-read-") as place:
         folder = Path(place)
         asked = {**order, "path": str(path.absolute()), "folder": place}
+        asked |= {"memory": MEMORY, "seconds": SECONDS}
         _run(module, path, json.dumps(asked))
         try:
             facts: dict[str, Any] = json.loads((folder / _ANSWER).read_text())
@@ -52,24 +53,19 @@ def answer_of(module: str, path: Path, order: Mapping[str, Any]) -> tuple[dict[s
             code, sentence, remedy = facts["error"]
             kind = MissingExtraError if code == "E_EXTRA" else InputError
             raise kind(code, sentence, remedy)
-        arrays = {
-            key: np.load(folder / f"{key}.npy", allow_pickle=False) for key in facts["arrays"]
-        }
-    return facts, arrays
+        yield facts, folder
 
 
-def serve(answer: Callable[[dict[str, Any]], tuple[dict[str, Any], Arrays]]) -> None:
-    """The child: one order on standard input, the answer in the folder that it names."""
+def serve(answer: Callable[[dict[str, Any], Path], dict[str, Any]]) -> None:
+    """The child: one order on standard input, the answer and its arrays in the order's folder."""
     # HDF5 loads no plug-ins of its own accord: a file may name a filter to be looked for.
     os.environ["HDF5_PLUGIN_PRELOAD"] = "::"
     order = json.load(sys.stdin)
-    limit_memory(MEMORY)
+    limit_memory(order["memory"])
+    limit_time(order["seconds"])
     folder = Path(order["folder"])
     try:
-        facts, arrays = answer(order)
-        for key, values in arrays.items():
-            np.save(folder / f"{key}.npy", values, allow_pickle=False)
-        facts = {**facts, "arrays": [*arrays]}
+        facts = answer(order, folder)
     except AffectScopeError as error:
         facts = {"error": [error.code, error.sentence, error.remedy]}
     (folder / _ANSWER).write_text(json.dumps(facts))

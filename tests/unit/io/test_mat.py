@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from affectscope.errors import AffectScopeError, InputError
-from affectscope.io import mat, mat_hdf5, mat_values
+from affectscope.io import mat, mat_hdf5, mat_values, reader_process
 from affectscope.io.mat import read_mat
 
 HEADER = b"MATLAB 5.0 MAT-file".ljust(116) + bytes(8) + b"\x00\x01IM"
@@ -423,7 +423,7 @@ def test_F13_memory_limit_holds_in_the_child(
         for start in range(0, 40 << 20, 1 << 20):
             made.id.write_direct_chunk((start,), packed)
 
-    monkeypatch.setattr(mat, "CHILD_MEMORY", 350 << 20)
+    monkeypatch.setattr(reader_process, "MEMORY", 350 << 20)
     assert read_mat(hdf5(tmp_path / "small.mat", matlab_like), ["word"])
     path = hdf5(tmp_path / "big.mat", fill)
     assert path.stat().st_size < 1 << 20
@@ -441,8 +441,10 @@ def test_F13_memory_limit_holds_in_the_child(
 def test_F13_a_child_that_crashes_or_hangs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, child: str, code: str
 ) -> None:
-    monkeypatch.setattr(mat, "_CHILD", ("-I", "-c", child))
-    monkeypatch.setattr(mat, "CHILD_SECONDS", 0.5)
+    (tmp_path / "strange_reader.py").write_text(child)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(mat, "_CHILD", "strange_reader")
+    monkeypatch.setattr(reader_process, "SECONDS", 0.5)
     path = hdf5(tmp_path / "new.mat", matlab_like)
     began = time.monotonic()
     assert refused(path).code == code

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -11,12 +16,12 @@ import pytest
 from affectscope.errors import InputError
 from affectscope.io import reader_process
 from affectscope.io.hdf5_size import surplus
-from affectscope.io.reader_process import answer_of
+from affectscope.io.reader_process import answered
 
 
 def code(module: str, path: Path) -> str:
-    with pytest.raises(InputError) as caught:
-        answer_of(module, path, {})
+    with pytest.raises(InputError) as caught, answered(module, path, {}):
+        pass
     return caught.value.code
 
 
@@ -32,6 +37,22 @@ def test_F13_a_reader_that_does_not_end_is_ended(
 ) -> None:
     monkeypatch.setattr(reader_process, "SECONDS", 0.01)
     assert code("affectscope.io.opensignals_hdf5", tmp_path / "a.h5") == "E_FILE_LIMIT"
+
+
+def test_F13_a_reader_that_nobody_waits_for_any_more_ends_by_itself(tmp_path: Path) -> None:
+    """A library that never comes back to Python, its program killed: the kernel ends it."""
+    (tmp_path / "spinning.py").write_text(
+        "from affectscope.io.reader_process import serve\n"
+        "serve(lambda order, folder: sum(iter(int, 1)))\n"
+    )
+    order = json.dumps({"memory": 5 << 30, "seconds": 1, "folder": str(tmp_path)})
+    done = subprocess.run(
+        [sys.executable, "-m", "spinning"],
+        input=order.encode(),
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("userblock", [0, 512])
