@@ -17,7 +17,7 @@ mne, av, scipy, h5py and pandas. What comes of a file:
                   (``mutations.witnesses``)
     silent        a result that lost samples or moved them in time, and nothing says so
     untyped       an error that the reader does not mean to raise
-    hang, died    no answer for a minute; the process ended
+    hang, died    no answer for three minutes; the process ended
 
 Kept in benchmarks/results/mutated_files.json, by format and reader.
 """
@@ -48,7 +48,7 @@ WORKER = ROOT / "benchmarks" / "mutations" / "worker.py"
 
 NAMED = ("edf", "xdf", "opensignals", "csv", "mp4", "mkv", "mat")
 CLASSES = ("error", "degraded", "unchanged", "undetectable", "silent", "untyped", "hang", "died")
-LONGEST = 60.0
+LONGEST = 180.0
 """Seconds without an answer: a hang."""
 
 Row = dict[str, Any]

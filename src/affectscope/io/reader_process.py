@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from affectscope.errors import AffectScopeError, InputError, MissingExtraError
-from affectscope.io.files import shown
+from affectscope.io.files import check_file, shown
 from affectscope.io.process_limits import limit_memory, limit_time
 
-SECONDS = 300.0
-"""A file may take so long."""
+SECONDS, BYTES_PER_SECOND = 60.0, 2 << 20
+"""A file may take so long, and longer by its size."""
 MEMORY = 5 << 30
 """Bytes of address space that the process is given."""
 
@@ -37,14 +37,16 @@ def answered(
     with the arrays that it left.
 
     Raises:
-        InputError: E_FILE_LIMIT where it took too long, E_READER_CRASH where it ended on its own;
-            whatever the module raises.
+        InputError: E_FILE_MISSING and the like; E_FILE_LIMIT where it took too long; E_READER_CRASH
+            where it ended on its own; whatever the module raises.
     """
+    check_file(path)
+    seconds = SECONDS + path.stat().st_size / BYTES_PER_SECOND
     with tempfile.TemporaryDirectory(prefix="affectscope-read-") as place:
         folder = Path(place)
         asked = {**order, "path": str(path.absolute()), "folder": place}
-        asked |= {"memory": MEMORY, "seconds": SECONDS}
-        _run(module, path, json.dumps(asked))
+        asked |= {"memory": MEMORY, "seconds": seconds}
+        _run(module, path, asked)
         try:
             facts: dict[str, Any] = json.loads((folder / _ANSWER).read_text())
         except (OSError, ValueError) as error:
@@ -71,24 +73,24 @@ def serve(answer: Callable[[dict[str, Any], Path], dict[str, Any]]) -> None:
     (folder / _ANSWER).write_text(json.dumps(facts))
 
 
-def _run(module: str, path: Path, order: str) -> None:
+def _run(module: str, path: Path, order: Mapping[str, Any]) -> None:
     """The child, from start to end; its own output says nothing to the user."""
     # One thread: each thread of a numeric library would take address space.
     single = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     try:
         done = subprocess.run(
             [sys.executable, "-P", "-m", module],
-            input=order.encode(),
+            input=json.dumps(order).encode(),
             env=os.environ | single,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            timeout=SECONDS,
+            timeout=order["seconds"],
             check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise InputError(
             "E_FILE_LIMIT",
-            f"{shown(path)} could not be read within {SECONDS:g} s.",
+            f"{shown(path)} could not be read within {order['seconds']:.0f} s.",
             "Check where the file comes from; it may be damaged or hostile.",
         ) from error
     if done.returncode:

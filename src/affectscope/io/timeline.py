@@ -25,6 +25,7 @@ SECONDS = {
 }  # fmt: skip
 """Spellings of a unit of time, and the unit in seconds."""
 
+_LARGEST_LOSS = 100  # samples lost per sample that is there
 _UNIX_YEARS = (9.5e8, 4.1e9)  # Unix times of the years 2000 to 2099, in seconds
 
 
@@ -92,7 +93,8 @@ def counter_timeline(counter: IntArray, bits: int | None = None) -> Timeline:
     from_start = (steps < 0) & (counter <= 1) & (lost > 0)
     restarted = ((lost > 1 << bits - 1) | from_start) & (bits >= 16)
     lost[restarted] = 0
-    if lost.sum() + len(lost) > MAXIMUM_SAMPLES:  # no counter of packets: noise in its column
+    # More lost than 100 times what is there: no counter of packets, or one that is damaged.
+    if lost.sum() > min(MAXIMUM_SAMPLES, _LARGEST_LOSS * len(lost)) - len(lost):
         return Timeline(None, jumps=tuple(np.flatnonzero(lost)[:1].tolist()))
     return Timeline(None, gaps=gaps_at(lost), jumps=tuple(np.flatnonzero(restarted).tolist()))
 

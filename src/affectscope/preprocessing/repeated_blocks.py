@@ -31,6 +31,8 @@ _BITS = 300.0
 _COMPUTED = 0.5  # share of the record
 _BLOCK = 1 << 20  # samples hashed at a time
 _TOLD = 3
+_COUNTED, _STRETCH = 500_000, 1000  # samples whose changes are counted, in stretches of so many
+_DIGITS = 9
 
 Places = NDArray[np.int64]
 
@@ -52,7 +54,7 @@ def repeated_blocks(values: FloatArray, sampling_rate: float) -> tuple[Repeat, .
     pairs = _pairs(values)
     if not len(pairs):
         return ()
-    worth = _worth(values)
+    steps = _steps(values)
     found: list[Repeat] = []
     reached: dict[int, int] = {}  # of each shift, the end of the last repeat
     for first, again in pairs.tolist():
@@ -60,8 +62,8 @@ def repeated_blocks(values: FloatArray, sampling_rate: float) -> tuple[Repeat, .
             continue
         repeat = _extended(values, first, again)
         reached[again - first] = repeat.again + repeat.length
-        bits = worth[repeat.again + repeat.length - 1] - worth[repeat.again]
-        if repeat.length >= shortest and bits >= _BITS:
+        part = values[repeat.again : repeat.again + repeat.length]
+        if repeat.length >= shortest and steps.worth(part) >= _BITS:
             found.append(repeat)
     if sum(repeat.length for repeat in found) > _COMPUTED * len(values):
         return ()
@@ -128,7 +130,7 @@ def _extended(values: FloatArray, first: int, again: int) -> Repeat:
     step, apart = 256, again - first
     low = 0
     while True:  # backwards
-        size = min(step, first - low)
+        size = min(step, first - low, apart - low)
         same = values[first - low - size : first - low] == values[again - low - size : again - low]
         agree = size if same.all() else int(np.argmin(same[::-1]))
         low += agree
@@ -140,13 +142,28 @@ def _extended(values: FloatArray, first: int, again: int) -> Repeat:
         same = values[first + high : first + high + size] == values[again + high :][:size]
         agree = size if same.all() else int(np.argmin(same))
         high += agree
-        if agree < size or size <= 0:
+        if agree < size or not size:
             break
     return Repeat(first - low, again - low, low + high)
 
 
-def _worth(values: FloatArray) -> FloatArray:
-    """(S,) running sum of the bits of each change: the rarer it is in the record, the more."""
-    steps = np.diff(values, prepend=values[:1])
-    _, kind, number = np.unique(np.round(steps, 9), return_inverse=True, return_counts=True)
-    return np.cumsum(np.log2(len(values) / number)[kind])
+@dataclass(frozen=True, eq=False)
+class _Steps:
+    """How frequent each kind of change between neighbours is, from some stretches of the record."""
+
+    kinds: FloatArray
+    bits: FloatArray
+
+    def worth(self, part: FloatArray) -> float:
+        """Bits of the changes of a stretch: the rarer they are in the record, the more."""
+        steps = np.round(np.diff(part), _DIGITS)
+        place = np.minimum(np.searchsorted(self.kinds, steps), len(self.kinds) - 1)
+        return float(np.where(self.kinds[place] == steps, self.bits[place], self.bits.max()).sum())
+
+
+def _steps(values: FloatArray) -> _Steps:
+    starts = range(0, len(values), max(len(values) // _COUNTED, 1) * _STRETCH)
+    steps = np.concatenate([np.diff(values[start : start + _STRETCH]) for start in starts])
+    steps = np.round(steps[np.isfinite(steps)], _DIGITS)
+    kinds, number = np.unique(steps, return_counts=True)
+    return _Steps(kinds, np.log2(max(len(steps), 1) / number))

@@ -36,7 +36,9 @@ def test_F13_a_reader_that_does_not_end_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader_process, "SECONDS", 0.01)
-    assert code("affectscope.io.opensignals_hdf5", tmp_path / "a.h5") == "E_FILE_LIMIT"
+    path = tmp_path / "a.h5"
+    path.write_bytes(b"x")
+    assert code("affectscope.io.opensignals_hdf5", path) == "E_FILE_LIMIT"
 
 
 def test_F13_a_reader_that_nobody_waits_for_any_more_ends_by_itself(tmp_path: Path) -> None:

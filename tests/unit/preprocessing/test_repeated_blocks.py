@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from affectscope.datasets.synthetic import affect_labels
 from affectscope.datasets.synthetic_signals import draw_body, ecg_values, eda_values
@@ -109,3 +111,28 @@ def test_P15_a_gap_is_no_copy() -> None:
     values[1000:1500] = np.nan
     values[4000:4500] = np.nan
     assert repeated_blocks(values, RATE) == ()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    period=st.integers(1, 900),
+    length=st.integers(0, 6000),
+    copied=st.integers(0, 2000),
+)
+def test_P15_any_numbers_give_repeats_that_are_true(
+    seed: int, period: int, length: int, copied: int
+) -> None:
+    """Noise, periodic stretches, copies and holes in any mixture."""
+    random = np.random.default_rng(seed)
+    values = np.round(random.standard_normal(length) * 50)
+    if length > 3 * period:
+        start = int(random.integers(0, length - 2 * period))
+        values[start:] = np.resize(values[start : start + period], length - start)
+    values = np.concatenate([values, values[:copied], np.round(random.standard_normal(50) * 50)])
+    values[random.random(len(values)) < 0.001 * (seed % 3)] = np.nan
+    for found in repeated_blocks(values, RATE):
+        assert found.first + found.length <= found.again
+        first, again = (values[at : at + found.length] for at in (found.first, found.again))
+        assert found.length >= 100
+        np.testing.assert_array_equal(first, again)
