@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -13,6 +13,9 @@ import hypothesis
 import numpy as np
 import pytest
 
+from affectscope.errors import ModelError
+from affectscope.io.model_files import face_model
+from affectscope.preprocessing.face import FaceDetector
 from affectscope.records import Eeg, Labels, Recording, Signal
 
 # Before torch is imported: two spinning threads wait for each other where anything else runs.
@@ -31,6 +34,17 @@ def real_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the real recordings (../shared/data) are not on this machine")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="module")
+def detector() -> Iterator[FaceDetector]:
+    """The real face detector; the test is skipped where its model has not been fetched."""
+    try:
+        model = face_model()
+    except ModelError as error:
+        pytest.skip(str(error))
+    with FaceDetector(model) as found:
+        yield found
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import io
 import json
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -60,12 +60,6 @@ SCENES: dict[str, tuple[Place, Place, float]] = {
     ),
 }
 """The person's path, the other one's, and seconds."""
-
-
-@pytest.fixture(scope="module")
-def detector(_face_model: None) -> Iterator[FaceDetector]:
-    with FaceDetector(face_model()) as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.functional import conv2d
 
 from affectscope.errors import ModelError, SessionError
-from affectscope.io.model_files import face_model, identity_model
+from affectscope.io.model_files import identity_model
 from affectscope.io.video import FrameReader, inspect_video
 from affectscope.models.face_identity import (
     SAME_PERSON,
@@ -77,16 +77,6 @@ def identity() -> FaceIdentity:
         return FaceIdentity(identity_model())
     except ModelError as error:
         pytest.skip(str(error))
-
-
-@pytest.fixture(scope="module")
-def detector() -> Iterator[FaceDetector]:
-    try:
-        model = face_model()
-    except ModelError as error:
-        pytest.skip(str(error))
-    with FaceDetector(model) as opened:
-        yield opened
 
 
 # --- the network

@@ -6,7 +6,6 @@ import os
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -44,12 +43,6 @@ def model() -> tuple[bytes, bytes]:
         return face_model()
     except ModelError as error:
         pytest.skip(str(error))
-
-
-@pytest.fixture(scope="module")
-def detector(model: tuple[bytes, bytes]) -> Iterator[FaceDetector]:
-    with FaceDetector(model) as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise, takewhile
 from pathlib import Path
 
@@ -15,8 +14,6 @@ from PIL import Image
 from affectscope.datasets.face_covers import COVERS, cover
 from affectscope.datasets.synthetic import random_course, synthetic_person
 from affectscope.datasets.synthetic_face import face_course, frames
-from affectscope.errors import ModelError
-from affectscope.io.model_files import face_model
 from affectscope.io.video import FrameReader, inspect_video
 from affectscope.preprocessing.face import FaceDetection, FaceDetector, align_face, crop_points
 from affectscope.preprocessing.face_occlusion import hidden_measures
@@ -24,16 +21,6 @@ from affectscope.preprocessing.face_quality import FACTORS, UNSEEN, FaceQuality,
 from affectscope.records import ImageArray
 
 LIMIT = 0.3
-
-
-@pytest.fixture(scope="module")
-def detector() -> Iterator[FaceDetector]:
-    try:
-        model = face_model()
-    except ModelError as error:
-        pytest.skip(str(error))
-    with FaceDetector(model) as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
