@@ -18,7 +18,7 @@ from affectscope.inspection.pictures import is_picture, picture_facts
 @pytest.fixture(autouse=True)
 def _no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache without models."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
+    monkeypatch.setenv("AFFECTSCOPE_CACHE", str(tmp_path / "empty"))
 
 
 def test_without_the_face_model_the_size_is_told_and_the_reason(tmp_path: Path) -> None:
