@@ -17,7 +17,6 @@ import numpy as np
 from PIL import Image, ImageFilter
 from scipy.signal import butter, sosfiltfilt
 
-from affectscope.datasets.face_covers import COVERS, cover
 from affectscope.errors import InputError
 from affectscope.io.model_files import face_model
 from affectscope.io.video import FrameReader, inspect_video
@@ -28,6 +27,7 @@ from affectscope.preprocessing.face import FaceDetection, FaceDetector, align_fa
 from affectscope.preprocessing.face_occlusion import raw_measures
 from affectscope.preprocessing.face_quality import FACTORS, UNSEEN, FaceQuality, face_quality
 from affectscope.records import FloatArray, ImageArray, Signal
+from face_covers import COVERS, cover
 
 FACE_LIMIT = 0.3
 CLIPS = (

@@ -16,7 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from affectscope.datasets.two_people import (
+from affectscope.inference.person_photo import photo_check
+from affectscope.io.model_files import face_model
+from affectscope.preprocessing.chosen_person import PersonTracker
+from affectscope.preprocessing.face import FaceDetection, FaceDetector
+from affectscope.preprocessing.face_tracking import follow_face
+from affectscope.records import PersonBox, PersonChoice
+from person_scenes import (
     Actor,
     Place,
     cut_head,
@@ -25,12 +31,6 @@ from affectscope.datasets.two_people import (
     tinted,
     tinted_pixels,
 )
-from affectscope.inference.person_photo import photo_check
-from affectscope.io.model_files import face_model
-from affectscope.preprocessing.chosen_person import PersonTracker
-from affectscope.preprocessing.face import FaceDetection, FaceDetector
-from affectscope.preprocessing.face_tracking import follow_face
-from affectscope.records import PersonBox, PersonChoice
 
 FACES = Path(__file__).resolve().parents[2] / "shared" / "data" / "faces"
 RESULTS = Path(__file__).parent / "results"

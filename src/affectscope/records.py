@@ -124,6 +124,8 @@ class VideoTrack:
         clock_offset: seconds added to the file's own time stamps.
         clock_rate: seconds of the session's axis per second of the file's time stamps, near 1:
             session time = clock_offset + clock_rate x file time.
+        created: Unix time at which the header says that the file was created, None where it says
+            nothing; often wrong, and never used to align.
     """
 
     path: Path
@@ -135,6 +137,7 @@ class VideoTrack:
     start_time: float
     clock_offset: float
     clock_rate: float = 1.0
+    created: float | None = None
 
     @property
     def end_time(self) -> float:

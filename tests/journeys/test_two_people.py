@@ -1,7 +1,7 @@
 """Two people in the picture: the chosen one is scored, of the other one nothing is ever written.
 
-The scenes are put together from two real videos (``datasets.two_people``), so it is known who is
-where. In one variant the other head is magenta: then every picture that was written can be
+The scenes are put together from two real videos (``benchmarks/person_scenes.py``), so it is known
+who is where. In one variant the other head is magenta: then every picture that was written can be
 searched for its pixels.
 """
 
@@ -22,7 +22,16 @@ import pytest
 from PIL import Image
 
 from affectscope.datasets.prepared_trial import PreparedSettings, TrialTask, make_trial
-from affectscope.datasets.two_people import (
+from affectscope.errors import ModelError
+from affectscope.inference.person_photo import photo_check
+from affectscope.io.model_files import cache_folder, face_model, identity_model
+from affectscope.io.session import open_session
+from affectscope.preprocessing.chosen_person import PersonTracker
+from affectscope.preprocessing.face import FaceDetector
+from affectscope.preprocessing.face_tracking import FaceSample, follow_face
+from affectscope.preprocessing.windows import Preprocessing
+from affectscope.records import ImageArray, PersonChoice
+from person_scenes import (
     Actor,
     Head,
     Place,
@@ -33,15 +42,6 @@ from affectscope.datasets.two_people import (
     tinted_pixels,
     write_scene,
 )
-from affectscope.errors import ModelError
-from affectscope.inference.person_photo import photo_check
-from affectscope.io.model_files import cache_folder, face_model, identity_model
-from affectscope.io.session import open_session
-from affectscope.preprocessing.chosen_person import PersonTracker
-from affectscope.preprocessing.face import FaceDetector
-from affectscope.preprocessing.face_tracking import FaceSample, follow_face
-from affectscope.preprocessing.windows import Preprocessing
-from affectscope.records import ImageArray, PersonChoice
 
 pytestmark = pytest.mark.usefixtures("needs_face_model")
 

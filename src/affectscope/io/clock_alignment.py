@@ -18,12 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 
 from affectscope.io.biosignals import TimedSignal
 from affectscope.io.event_markers import PlacedSignal
 from affectscope.io.session_sync import SyncEntry
-from affectscope.io.video_container import opened
 from affectscope.records import (
     MODALITIES,
     AlignmentMethod,
@@ -95,7 +93,7 @@ def align_by_clocks(
     waits = sync.method in ("events", "content")
     notices = [not_aligned(a) for a in in_doubt if not (waits and a.modality == "face")]
     if video is not None and found["face"].method == "none" and not waits:
-        notices += creation_time_notices(video.path, placed)
+        notices += creation_time_notices(video, placed)
     return tuple(found[m] for m in MODALITIES if m in found), notices
 
 
@@ -171,9 +169,11 @@ def _one_file(placed: Mapping[Modality, PlacedSignal]) -> bool:
     return len({signal.path for signal in placed.values()}) == 1
 
 
-def creation_time_notices(path: Path, placed: Mapping[Modality, PlacedSignal]) -> list[Notice]:
+def creation_time_notices(
+    video: VideoTrack, placed: Mapping[Modality, PlacedSignal]
+) -> list[Notice]:
     """What a video's creation time says, and why it was not believed (V27); often nothing."""
-    created = creation_time(path)
+    created = video.created
     if created is None:
         return []
     when = datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -187,20 +187,3 @@ def creation_time_notices(path: Path, placed: Mapping[Modality, PlacedSignal]) -
         " not trusted, and was not used."
     )
     return [Notice("W_CLOCK_UNTRUSTED", sentence, "face")]
-
-
-def creation_time(path: Path) -> float | None:
-    """Unix time that a video's header states as its creation; None where it states none.
-
-    Raises:
-        InputError: as ``io.video.inspect_video``.
-    """
-    with opened(path) as (container, stream):
-        text = container.metadata.get("creation_time") or stream.metadata.get("creation_time")
-    try:
-        found = datetime.fromisoformat(text) if text else None
-    except ValueError:
-        return None
-    if found is None:
-        return None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

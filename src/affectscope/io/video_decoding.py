@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,7 +92,20 @@ def facts(path: Path, clock_offset: float, clock_rate: float) -> JsonObject:
             "frame_rate": nominal_rate(stream) / clock_rate,
             "duration": max(0.0, clock_rate * (end - first)) if end is not None else 0.0,
             "start_time": clock_offset + clock_rate * first,
+            "created": _created(container, stream),
         }
+
+
+def _created(container: InputContainer, stream: VideoStream) -> float | None:
+    """Unix time that the header states as the file's creation; None where it states none."""
+    text = container.metadata.get("creation_time") or stream.metadata.get("creation_time")
+    try:
+        found = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    if found is None:
+        return None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def _pixel(stream: VideoStream) -> Fraction | None:

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-EBML_MAGIC = b"\x1aE\xdf\xa3"
-
 _SEGMENT = 0x18538067
 _CLUSTER = 0x1F43B675
 _CRC = 0xBF

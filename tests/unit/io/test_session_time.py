@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from affectscope.errors import SessionError
-from affectscope.io.clock_alignment import creation_time
 from affectscope.io.session import Session, open_session
 from affectscope.io.session_file import read_session_file, session_toml
+from affectscope.io.video import inspect_video
 from affectscope.records import ClockAlignment, Signal
 
 RATE = 20.0
@@ -156,9 +156,12 @@ def test_V27_a_creation_time_is_told_and_never_used_alone(tmp_path: Path, create
 
 def test_a_video_without_a_creation_time_states_none(tmp_path: Path) -> None:
     film(tmp_path)
-    assert creation_time(tmp_path / "face.mp4") is None
+    assert inspect_video(tmp_path / "face.mp4").created is None
     film(tmp_path, "2023-11-14T22:13:20+00:00")
-    assert creation_time(tmp_path / "face.mp4") == datetime.fromtimestamp(NOON, UTC).timestamp()
+    assert (
+        inspect_video(tmp_path / "face.mp4").created
+        == datetime.fromtimestamp(NOON, UTC).timestamp()
+    )
 
 
 # --- [sync] ---------------------------------------------------------------------------------------

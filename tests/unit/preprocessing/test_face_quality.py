@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from affectscope.datasets.face_covers import COVERS, cover
 from affectscope.datasets.synthetic import random_course, synthetic_person
 from affectscope.datasets.synthetic_face import face_course, frames
 from affectscope.io.video import FrameReader, inspect_video
@@ -19,6 +18,7 @@ from affectscope.preprocessing.face import FaceDetection, FaceDetector, align_fa
 from affectscope.preprocessing.face_occlusion import hidden_measures
 from affectscope.preprocessing.face_quality import FACTORS, UNSEEN, FaceQuality, face_quality
 from affectscope.records import ImageArray
+from face_covers import COVERS, cover
 
 LIMIT = 0.3
 
