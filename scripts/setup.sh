@@ -26,12 +26,15 @@ if [ -z "$python" ]; then
     python=python3
 fi
 "$python" -c 'import ensurepip, venv' 2>/dev/null || need_system_package python3-venv "virtual environments"
-for library in libGL.so.1 libEGL.so.1 libGLESv2.so.2; do
+for library in libGL.so.1 libEGL.so.1 libGLESv2.so.2 libpango-1.0.so.0 libpangoft2-1.0.so.0 libharfbuzz-subset.so.0; do
     if ! ldconfig -p | grep -q "$library"; then
         case $library in
             libGL.so.1) need_system_package libgl1 "face detection loads it" ;;
             libEGL.so.1) need_system_package libegl1 "face detection loads it" ;;
             libGLESv2.so.2) need_system_package libgles2 "face detection loads it" ;;
+            libpango-1.0.so.0) need_system_package libpango-1.0-0 "reports as PDF need it" ;;
+            libpangoft2-1.0.so.0) need_system_package libpangoft2-1.0-0 "reports as PDF need it" ;;
+            libharfbuzz-subset.so.0) need_system_package libharfbuzz-subset0 "reports as PDF need it" ;;
         esac
     fi
 done

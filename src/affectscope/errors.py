@@ -121,6 +121,15 @@ CODES: dict[str, str] = {
     "E_LEAK_FITTED": "a fitted part has seen test people or test trials",
     "E_LEAK_THRESHOLD": "a threshold or a calibration was taken from test labels",
     "E_LEAK_DURATION": "a feature carries the length of the clip",
+    # studies of many sessions
+    "E_STUDY": "the study's folder, or a result in it, cannot be used",
+    "E_TASK_CRASH": "the separate process that worked on a session failed twice; it is set aside",
+    "E_TASK_TIMEOUT": "a session did not go on and was set aside",
+    "E_DUPLICATE_SESSION": "two sessions hold the same recordings; only the first one counts",
+    "E_QUESTIONNAIRE": "a table of questionnaire answers cannot be read or scored",
+    "W_QUESTIONNAIRE": "answers are missing or not allowed; a total is left out or estimated",
+    "W_PHASE_COVERAGE": "too little of a compared phase is usable",
+    "W_NO_PDF": "a page could not be written as PDF",
     # installation
     "E_EXTRA": "an optional part is not installed",
 }

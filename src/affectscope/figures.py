@@ -114,6 +114,16 @@ def circumplex_base(axes: Axes) -> None:
     axes.grid(visible=False)
 
 
+def mark_simulated(figure: Figure) -> None:
+    """A title that says that nobody in the figure is a human being."""
+    figure.suptitle(
+        "Simulated people: nothing here is about a human being",
+        fontsize=9.5,
+        color="#5b4a9c",
+        fontweight="bold",
+    )
+
+
 def svg(figure: Figure, description: str) -> str:
     """The figure as an SVG element to stand in HTML, with a description for screen readers."""
     drawing = _svg_file(figure, description)

@@ -6,7 +6,7 @@ or of which nothing can be read, is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from affectscope.io.csv_layout import table_layout
 from affectscope.io.csv_table import read_columns
 from affectscope.io.event_markers import PlacedSignal, read_markers
 from affectscope.io.files import check_file, sha256, shown
+from affectscope.io.reliability import Reliability
 from affectscope.io.session_checks import (
     labels_outside,
     rate_confusions,
@@ -29,15 +30,15 @@ from affectscope.io.session_checks import (
 )
 from affectscope.io.session_file import (
     NAME,
-    PhasesEntry,
     SessionFile,
     SignalEntry,
-    StatedFile,
     read_session_file,
     session_toml,
 )
+from affectscope.io.session_phases import Phases, check_inside, stated_phases
 from affectscope.io.session_sync import SyncEntry
 from affectscope.io.time_column import find_time_column
+from affectscope.io.toml_table import StatedFile
 from affectscope.records import (
     TARGETS,
     ClockAlignment,
@@ -62,22 +63,29 @@ class Session:
     """A session that can be assessed.
 
     Attributes:
-        phases: the two parts to compare as session.toml states them, None to use the default rule.
+        phases: the two parts to compare as session.toml states them, None to use the default rule;
+            ``phase_rule`` in words. ``marked``: named parts that are reported beside them.
         person: which face is the person's where several are visible.
         input_hashes: sha256 of session.toml and of every file that was read, by name.
         alignments: how each modality that is there lies on the session's axis.
         sync: what session.toml says about that, and ``markers`` of shared events: a marker channel
             or their times, on the session's axis. ``datasets.alignment.aligned`` uses them.
+        questionnaires: a table of answers before and after, None where there is none.
+        reliability: what is known of measures beforehand, by name.
     """
 
     folder: Path
     recording: Recording
-    phases: tuple[Phase, Phase] | None
+    phases: Phases | None
     person: PersonChoice
     input_hashes: dict[str, str]
     alignments: tuple[ClockAlignment, ...] = ()
     sync: SyncEntry = field(default_factory=SyncEntry)
     markers: Signal | FloatArray | None = None
+    phase_rule: str = ""
+    marked: tuple[Phase, ...] = ()
+    questionnaires: Path | None = None
+    reliability: Mapping[str, Reliability] = field(default_factory=dict)
 
 
 @dataclass
@@ -145,6 +153,8 @@ def open_session(folder: Path | str) -> Session:
     files = {m: entry.file.name for m, entry in _signal_entries(stated).items() if entry}
     alignments, doubts = align_by_clocks(placed, video, stated.sync)
     markers = _markers(opening, stated, placed)
+    phases, rule = _phases(stated, recording)
+    answers = stated.questionnaires
     opening.notices += [
         *doubts,
         *uncovered_spans(recording),
@@ -155,13 +165,25 @@ def open_session(folder: Path | str) -> Session:
     return Session(
         folder,
         replace(recording, notices=tuple(opening.notices)),
-        None if stated.phases is None else _phases(stated.phases, recording),
+        phases,
         _person(folder, stated),
         opening.hashes,
         alignments,
         stated.sync,
         markers,
+        rule,
+        () if stated.phases is None else stated.phases.marked,
+        None if answers is None else opening.attempt(lambda: opening.checked(answers)),
+        stated.reliability,
     )
+
+
+def _phases(stated: SessionFile, recording: Recording) -> tuple[Phases | None, str]:
+    """What session.toml says about phases. Raises SessionError E_SESSION."""
+    if stated.phases is None:
+        return None, ""
+    check_inside(stated.phases.marked, recording, NAME)
+    return stated_phases(stated.phases, recording, NAME) or (None, "")
 
 
 def _files(stated: SessionFile) -> list[StatedFile]:
@@ -169,7 +191,8 @@ def _files(stated: SessionFile) -> list[StatedFile]:
     files = [entry.file for entry in entries if entry is not None]
     if stated.face is not None and stated.face.photo is not None:
         files.append(stated.face.photo)
-    return [*files, *(file for file in (stated.labels, stated.sync.markers) if file is not None)]
+    others = (stated.labels, stated.sync.markers, stated.questionnaires)
+    return [*files, *(file for file in others if file is not None)]
 
 
 def _signal_entries(stated: SessionFile) -> dict[Modality, SignalEntry | None]:
@@ -305,30 +328,3 @@ def _labels(opening: _Opening, stated: SessionFile) -> Labels | None:
             "Ratings lie in [-1, 1] and emotions in [0, 1], at increasing times in seconds.",
         )
     return Labels(times, values)
-
-
-def _phases(stated: PhasesEntry, recording: Recording) -> tuple[Phase, Phase]:
-    """The two parts to compare. Raises SessionError E_SESSION for parts outside the session."""
-    start, end = recording.span
-    before, after = stated.before, stated.after
-    if before is None or after is None:
-        assert stated.minutes is not None
-        length = stated.minutes * 60
-        if 2 * length > end - start:
-            raise SessionError(
-                "E_SESSION",
-                f"Twice {stated.minutes:g} minutes (phases in {NAME}) do not fit into the session's"
-                f" {(end - start) / 60:.1f} minutes.",
-                f"State at most {(end - start) / 120:.1f} minutes.",
-            )
-        before, after = (start, start + length), (end - length, end)
-    known = recording.video is None or recording.video.duration > 0  # else the end is not known
-    for name, span in (("before", before), ("after", after)):
-        if known and (span[1] <= start or span[0] >= end):
-            raise SessionError(
-                "E_SESSION",
-                f"The phase {name} ({span[0]:g} s to {span[1]:g} s) lies outside the session, which"
-                f" lasts from {start:.1f} s to {end:.1f} s.",
-                f"Correct [phases] in {NAME}.",
-            )
-    return Phase("before", *before), Phase("after", *after)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, get_args
 from affectscope.records import PersonBox, PersonChoice, PersonRule
 
 if TYPE_CHECKING:
-    from affectscope.io.session_file import _Table
+    from affectscope.io.toml_table import TomlTable
 
 _BOXES = (
     "a list of boxes, each [time, x, y, width, height] in seconds and pixels, their times rising"
@@ -22,7 +22,7 @@ _BOXES = (
 )
 
 
-def person_choice(table: _Table) -> PersonChoice:
+def person_choice(table: TomlTable) -> PersonChoice:
     """The stated choice, without its photo, which the session's folder must first be asked for.
 
     Raises:
@@ -40,7 +40,7 @@ def person_choice(table: _Table) -> PersonChoice:
     return PersonChoice(rule, boxes)
 
 
-def _boxes(table: _Table) -> tuple[PersonBox, ...]:
+def _boxes(table: TomlTable) -> tuple[PersonBox, ...]:
     stated = table.values.get("person_boxes")
     if stated is None:
         return ()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from affectscope.records import MODALITIES, Modality
 
 if TYPE_CHECKING:
-    from affectscope.io.session_file import StatedFile, _Table
+    from affectscope.io.toml_table import StatedFile, TomlTable
 
 SyncMethod = Literal["clock", "stated", "events", "content"]
 VideoEvent = Literal["flash", "clap"]
@@ -45,7 +45,7 @@ class SyncEntry:
     marker_channel: str | int | None = None
 
 
-def sync_entry(top: _Table) -> SyncEntry:
+def sync_entry(top: TomlTable) -> SyncEntry:
     """What session.toml says about time.
 
     Raises:
@@ -72,7 +72,7 @@ def sync_entry(top: _Table) -> SyncEntry:
     return _events(table, stated)
 
 
-def _events(table: _Table, stated: tuple[Modality, ...]) -> SyncEntry:
+def _events(table: TomlTable, stated: tuple[Modality, ...]) -> SyncEntry:
     shown = table.text("video")
     if shown not in get_args(VideoEvent):
         raise table.wrong("video", " or ".join(map(repr, get_args(VideoEvent))))
@@ -90,7 +90,7 @@ def _events(table: _Table, stated: tuple[Modality, ...]) -> SyncEntry:
     )
 
 
-def _region(table: _Table) -> Region | None:
+def _region(table: TomlTable) -> Region | None:
     value = table.values.get("region")
     if value is None:
         return None

@@ -39,13 +39,12 @@ from affectscope.models.bio_autoencoder import (
 from affectscope.models.bmmn import BMMN
 from affectscope.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from affectscope.models.dense import reconstruct_runs
+from affectscope.patient_moves import PatientMove, moves_figure
 from affectscope.recipes.fg2020 import Experiment, Opened, Progress, configuration, open_experiment
 from affectscope.recipes.fg2020_figures import (
-    PatientMove,
     ReconstructionPanel,
     figure1,
     figure4,
-    figure5,
 )
 from affectscope.recipes.fg2020_systems import FoldNetworks, GivenEncoder
 from affectscope.records import BoolArray, FloatArray, Modality, Prediction
@@ -126,7 +125,7 @@ def reproduce_figure5(
         prediction = predictor.predict(open_session(folder), rate=2.0)
         moves.append(_move(folder.name, prediction))
     simulated = predictor.checkpoint.population != "people"
-    files = save_figure(figure5(moves, simulated), out / "figure5")
+    files = save_figure(moves_figure(moves, simulated), out / "figure5")
     table = _moves_table(moves, simulated)
     write_text(out / "figure5.md", table)
     return files, table

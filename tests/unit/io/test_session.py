@@ -281,7 +281,7 @@ def test_unusable_session_files(tmp_path: Path, content: bytes) -> None:
 
 def test_folders_without_a_session(tmp_path: Path) -> None:
     assert "has no session.toml" in refused(tmp_path).sentence
-    assert "no session folder" in refused(tmp_path / "gone").sentence
+    assert "no folder" in refused(tmp_path / "gone").sentence
     (tmp_path / "session.toml").mkdir()
     assert refused(tmp_path).code == "E_SESSION"
 

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
-import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from affectscope.recipes.fg2020_figures import (
-    PatientMove,
     ReconstructionPanel,
     figure1,
     figure4,
-    figure5,
 )
 
 CLIPS = {"4": "HAHV", "9": "HAHV", "10": "LAHV", "19": "LALV", "30": "HALV", "N1": None}
@@ -137,55 +133,8 @@ def test_figure4_with_one_panel() -> None:
     assert len(figure4(panels()[3:], False).axes) == 2
 
 
-def moves(count: int) -> list[PatientMove]:
-    generator = np.random.default_rng(count)
-    found = []
-    for number in range(count):
-        places = generator.uniform(-1, 1, (2, 2))
-        before, after = ((float(v), float(a)) for v, a in places)
-        interval = ((before[0] - 0.1, before[0] + 0.1), (before[1] - 0.1, before[1] + 0.1))
-        found.append(PatientMove(f"patient {number + 1}", before, after, interval))
-    return found
-
-
-def arrows(axes: Axes) -> Sequence[tuple[tuple[float, float], tuple[float, float]]]:
-    return [
-        (text.get_position(), text.xy)
-        for text in axes.texts
-        if getattr(text, "arrow_patch", None) is not None
-    ]  # type: ignore[misc]
-
-
-@pytest.mark.parametrize("count", [1, 2, 7])
-def test_figure5_shows_every_move(count: int) -> None:
-    given = moves(count)
-    figure = figure5(given, False)
-    whole, *small = [axes for axes in figure.axes if axes.get_visible()]
-    drawn = [(move.before, move.after) for move in given]
-    mean = tuple(tuple(np.mean([m[part] for m in drawn], axis=0)) for part in range(2))
-    assert arrows(whole) == (drawn if count == 1 else [*drawn, mean])
-    assert len(small) == (0 if count == 1 else count)
-    for axes, move in zip(small, given, strict=False):
-        assert arrows(axes) == [(move.before, move.after)]
-        assert axes.get_title() == move.patient
-        assert {"I", "II", "III", "IV"} <= set(texts(axes))
-
-
-def test_figure5_panels_do_not_overlap_and_fit_the_page() -> None:
-    figure = figure5(moves(30), True)
-    figure.draw_without_rendering()
-    boxes = [axes.get_window_extent() for axes in figure.axes]
-    for one, other in combinations(boxes, 2):
-        assert not one.overlaps(other)
-    inches = boxes[1].width / figure.dpi
-    assert inches > 1.0  # a patient's own circumplex is as large as a thumbnail
-    assert title(figure).startswith("Simulated")
-
-
-def test_a_patients_name_is_not_mathematics() -> None:
+def test_a_clips_name_is_not_mathematics() -> None:
     """Matplotlib takes dollars for formulas; ids come from outside."""
-    strange = [PatientMove("$\\frac{1", (0.0, 0.0), (0.1, 0.1)) for _ in range(2)]
-    figure5(strange, False).draw_without_rendering()
     table = points(1)
     table["trial"] = "$\\bad{$"
     figure1(table, False).draw_without_rendering()
