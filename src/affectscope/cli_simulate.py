@@ -69,6 +69,22 @@ def simulate_session(
     print(f"Simulated session: {folder}")
 
 
+@simulate.command("study")
+def simulate_study(
+    folder: Annotated[Path, typer.Argument(help="The study's folder to write.")],
+    patients: Annotated[int, typer.Option(min=1, help="How many simulated patients.")] = 5,
+    sessions: Annotated[int, typer.Option(min=1, help="Sessions of each.")] = 1,
+    minutes: Annotated[float, typer.Option(min=0.5, help="Length of each session.")] = 60.0,
+    seed: Annotated[int, typer.Option(help="Start of the random numbers.")] = 1,
+) -> None:
+    """Simulated patients before and after therapy, some of whom hardly change."""
+    from affectscope.datasets.synthetic_study import StudyDesign, write_study
+
+    with progress_bar("simulating a study") as reached:
+        write_study(folder, StudyDesign(patients, sessions, minutes, seed), progress=reached)
+    print(f"Simulated study, {patients} simulated patients: {folder}")
+
+
 @simulate.command("amigos")
 def simulate_amigos(
     folder: Annotated[Path, typer.Argument(help="The folder to write, in AMIGOS' layout.")],

@@ -136,10 +136,15 @@ def random_course(duration: float, seed: int) -> AffectCourse:
     return AffectCourse(times, valence, arousal, seed)
 
 
-def therapy_course(duration: float, seed: int) -> AffectCourse:
+def therapy_course(
+    duration: float, seed: int, *, begin: float = -0.6, end: float = 0.6
+) -> AffectCourse:
     """From quadrant II (about -0.6, +0.6) to quadrant IV (about +0.6, -0.6), with wander.
 
     The first and the last quarter stay where they are; so 60 minutes hold 15 minutes of each.
+
+    Args:
+        begin, end: valence of the first and of the last quarter; arousal is its opposite.
 
     Raises:
         SessionError: E_CONFIG for a duration under 5 s.
@@ -147,7 +152,7 @@ def therapy_course(duration: float, seed: int) -> AffectCourse:
     times = _course_times(duration)
     generator = _generator("course", seed)
     share = np.clip((times / times[-1] - 0.25) / 0.5, 0.0, 1.0)
-    path = -0.6 + 1.2 * share**2 * (3.0 - 2.0 * share)
+    path = begin + (end - begin) * share**2 * (3.0 - 2.0 * share)
     scale = float(np.clip(duration / 15.0, 4.0, 15.0))
     around = [
         0.18 * wander(generator, len(times), _COURSE_RATE, time_scale=scale) for _ in range(2)
@@ -171,7 +176,7 @@ class SyntheticSettings:
 
     Attributes:
         sampling_rate: Hz of ECG and EDA, 50 to 4000.
-        frame_rate: frames per second, 1 to 60.
+        frame_rate: frames per second, 1 to 60; 0: the session has no face video.
         face_gaps: (start, end) in seconds during which the face has left the picture.
         ecg_gaps: during which the electrode is off and the ECG is flat.
         eda_gaps: during which the EDA sensor is off the skin and shows 0.
@@ -188,7 +193,8 @@ class SyntheticSettings:
 
     def __post_init__(self) -> None:
         _check_range("sampling_rate", self.sampling_rate, (50.0, 4000.0))
-        _check_range("frame_rate", self.frame_rate, (1.0, 60.0))
+        if self.frame_rate != 0:
+            _check_range("frame_rate", self.frame_rate, (1.0, 60.0))
         for start, end in (*self.face_gaps, *self.ecg_gaps, *self.eda_gaps):
             if not start < end:
                 raise SessionError(
@@ -244,7 +250,7 @@ def synthetic_recording(
 def write_session(
     folder: Path, person: SyntheticPerson, course: AffectCourse, *, settings: SyntheticSettings
 ) -> Path:
-    """Write face.mp4, signals.csv, truth.csv and session.toml; returns the folder.
+    """Write face.mp4 (if any), signals.csv, truth.csv and session.toml; returns the folder.
 
     Memory does not grow with the number of frames. session.toml comes last, so that a writer that
     was stopped leaves no session that opens.
@@ -266,13 +272,15 @@ def write_session(
         folder / "truth.csv",
         {"time": truth.times} | dict(zip(TARGETS, truth.values.T, strict=True)),
     )
-    _write_face(folder / "face.mp4", person, course, settings=settings)
+    if settings.frame_rate:
+        _write_face(folder / "face.mp4", person, course, settings=settings)
+    face = {"face": {"file": "face.mp4", "clock_offset": 0.0}} if settings.frame_rate else {}
     tables = {
         "format": FORMAT,
         "subject_id": person.subject_id,
         "session_id": folder.resolve().name,
         "simulated": True,
-        "face": {"file": "face.mp4", "clock_offset": 0.0},
+        **face,
         "ecg": _signal_table("ECG", ecg),
         "eda": _signal_table("EDA", eda),
         "labels": {"file": "truth.csv"},
