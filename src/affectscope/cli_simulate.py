@@ -75,13 +75,18 @@ def simulate_study(
     patients: Annotated[int, typer.Option(min=1, help="How many simulated patients.")] = 5,
     sessions: Annotated[int, typer.Option(min=1, help="Sessions of each.")] = 1,
     minutes: Annotated[float, typer.Option(min=0.5, help="Length of each session.")] = 60.0,
+    faces: Annotated[bool, typer.Option(help="With face videos.")] = True,
     seed: Annotated[int, typer.Option(help="Start of the random numbers.")] = 1,
 ) -> None:
     """Simulated patients before and after therapy, some of whom hardly change."""
-    from affectscope.datasets.synthetic_study import StudyDesign, write_study
+    from dataclasses import replace
 
+    from affectscope.datasets.synthetic_study import SETTINGS, StudyDesign, write_study
+
+    settings = SETTINGS if faces else replace(SETTINGS, frame_rate=0)
+    design = StudyDesign(patients, sessions, minutes, seed)
     with progress_bar("simulating a study") as reached:
-        write_study(folder, StudyDesign(patients, sessions, minutes, seed), progress=reached)
+        write_study(folder, design, settings=settings, progress=reached)
     print(f"Simulated study, {patients} simulated patients: {folder}")
 
 

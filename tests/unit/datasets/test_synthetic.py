@@ -211,7 +211,7 @@ def test_truth_table_has_time_and_the_ten_targets(folder: Path) -> None:
     [
         ({"sampling_rate": 10.0}, "sampling_rate = 10.0"),
         ({"sampling_rate": float("nan")}, "sampling_rate = nan"),
-        ({"frame_rate": 0.0}, "frame_rate = 0.0"),
+        ({"frame_rate": 0.5}, "frame_rate = 0.5"),
         ({"ecg_gaps": ((3.0, 2.0),)}, "3.0 s to 2.0 s"),
     ],
 )
