@@ -12,7 +12,9 @@ import typer
 
 from affectscope.cli_inspect import inspect
 from affectscope.cli_people import people
+from affectscope.cli_questionnaire import questionnaire
 from affectscope.cli_simulate import simulate
+from affectscope.cli_study import study
 from affectscope.errors import AffectScopeError
 from affectscope.progress import progress_bar
 
@@ -25,8 +27,10 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("people")(people)
+app.command("study")(study)
 app.add_typer(simulate, name="simulate")
 app.add_typer(inspect, name="inspect")
+app.add_typer(questionnaire, name="questionnaire")
 
 REJECTED = 2
 """Exit status of a refused operation."""
@@ -65,17 +69,26 @@ def assess(
         bool,
         typer.Option("--force", help="Score with weights not fitted on people; marked as such."),
     ] = False,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="Length of the first and the last part; overrides session.toml."),
+    ] = None,
+    thirds: Annotated[
+        bool,
+        typer.Option("--thirds", help="Compare the outer thirds; overrides session.toml."),
+    ] = False,
 ) -> None:
-    """Assess a session: result.json, timeline.parquet, timeline.csv and report.html."""
+    """Assess a session: a report, tables over time, and result.json."""
     from affectscope.inference.predictor import load_checkpoint
     from affectscope.io.files import prepare_folder
     from affectscope.io.session import open_session
-    from affectscope.therapy import assessment, report, results
+    from affectscope.therapy import assessment, report, session_outputs
+    from affectscope.therapy.compared import with_asked_phases
 
     prepare_folder(out)
     try:
         predictor = None if checkpoint is None else load_checkpoint(checkpoint)
-        opened = open_session(session)
+        opened = with_asked_phases(open_session(session), minutes, thirds)
         start, end = opened.recording.span
         with progress_bar(f"assessing {opened.recording.subject_id}") as reached:
             done = assessment.assess(
@@ -83,16 +96,16 @@ def assess(
                 predictor,
                 rate=rate,
                 force=force,
-                on_time=lambda time: reached((time - start) / (end - start)),
+                on_time=lambda time: reached((time - start) / (end - start) if end > start else 0),
             )
-        results.write_results(done, out)
-        report.write_report(done, out / "report.html")
+        added = session_outputs.write_outputs(done, out)
     except AffectScopeError as error:
-        results.write_rejection(error, session.name, out)
-        report.write_rejection(error, session.name, out / "report.html")
+        session_outputs.write_refusal(error, session.name, out)
         raise
     for line in report.summary_lines(done):
         print(line)
+    for notice in added:
+        print(f"  {notice.code}: {notice.sentence}")
     print(f"Report: {out / 'report.html'}")
 
 

@@ -99,7 +99,7 @@ CODES: dict[str, str] = {
     "E_POPULATION": "the weights were not fitted on people like this one",
     "E_CONFIG": "a configuration value is not allowed",
     # training
-    "E_RUN_LOCKED": "another process is training in this folder",
+    "E_RUN_LOCKED": "another process is at work in this folder",
     "E_RUN_CHANGED": "the folder's run was started with another question",
     "E_TRAINING_DIVERGED": "the training's loss stayed no number",
     "E_MEMORY": "there is too little memory for the smallest step",

@@ -1,16 +1,37 @@
-"""Independent tasks in several processes, each on one core, finished in any order."""
+"""Independent tasks in several processes, each on one core, finished in any order.
+
+``run_tasks`` is for work that is trusted: what a task raises, the caller gets. ``run_watched`` is
+for work on outside data, which may crash, hang, or swell: there a task that ends its process costs
+one try, and after a few tries it is set aside; the other tasks go on.
+
+This module imports nothing heavy: a new process is ready before it knows its work.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from multiprocessing import get_context
-from typing import TypeVar
+from multiprocessing.connection import wait as wait_for
+from typing import Any, Generic, TypeVar
 
-from affectscope.datasets.trial_workers import end_with_parent
+from affectscope.errors import AffectScopeError
+from affectscope.worker_process import Work, serve, settle
 
 Task = TypeVar("Task")
+
+_START_SECONDS = 300.0
+"""A new process may take so long until it is ready, or as long as it may be silent."""
+_START_TRIES = 3
+_GRACE = 5.0
+"""Seconds in which a process that is told to end may put away what it has begun to write."""
 
 
 def run_tasks(
@@ -33,14 +54,16 @@ def run_tasks(
     Raises:
         Whatever a task raises first; tasks that have not begun are then left out.
     """
-    count = min(processes or len(os.sched_getaffinity(0)), len(tasks))
+    count = min(processes or cores(), len(tasks))
     progress(0, len(tasks))
     if count <= 1:
         for done, task in enumerate(tasks, start=1):
             work(task)
             progress(done, len(tasks))
         return
-    with ProcessPoolExecutor(count, get_context("spawn"), initializer=_begin) as pool:
+    with ProcessPoolExecutor(
+        count, get_context("spawn"), initializer=settle, initargs=(os.getpid(),)
+    ) as pool:
         running = {pool.submit(work, task) for task in tasks}
         done = 0
         try:
@@ -54,8 +77,250 @@ def run_tasks(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _begin() -> None:
-    import torch
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0))
 
-    end_with_parent()
-    torch.set_num_threads(1)
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a try failed: E_TASK_CRASH or E_TASK_TIMEOUT, and what the process did, as a predicate
+    ("was ended by signal SIGSEGV")."""
+
+    code: str
+    how: str
+
+
+@dataclass(frozen=True)
+class Watch:
+    """How watched processes are kept.
+
+    Attributes:
+        processes: None: one per core.
+        silence: seconds without a sign of life after which a process is ended.
+        tries: so often a task may fail before it is set aside.
+        tasks_per_process: a process is replaced after so many, whatever it leaked (B09).
+        memory: bytes of data that a process may take; None: no limit but the machine's.
+    """
+
+    processes: int | None = None
+    silence: float = 600.0
+    tries: int = 2
+    tasks_per_process: int = 50
+    memory: int | None = None
+
+
+@dataclass(frozen=True)
+class Told(Generic[Task]):
+    """Whom ``run_watched`` tells, in the parent: a task that is done; one that failed, with all
+    its failures so far; one that failed for the last time and is set aside."""
+
+    done: Callable[[Task], None]
+    failed: Callable[[Task, Sequence[Failure]], None]
+    set_aside: Callable[[Task, Sequence[Failure]], None]
+
+
+def run_watched(
+    make: Callable[[], Work[Task]],
+    tasks: Sequence[Task],
+    *,
+    told: Told[Task],
+    watch: Watch | None = None,
+    failures: Mapping[Task, Sequence[Failure]] | None = None,
+) -> None:
+    """Do every task in processes that live long and are watched.
+
+    Args:
+        make: called once in each process, makes what does a task. It and the tasks are importable,
+            plain things. A process loads nothing heavy before.
+        failures: those of earlier runs, by task.
+
+    Raises:
+        AffectScopeError: the first that ``make`` or the work raises: it concerns all tasks, not
+            one; E_TASK_CRASH where processes end before they are ready. All processes have then
+            ended, as they have after KeyboardInterrupt, which SIGTERM raises too.
+    """
+    earlier = {task: list(found) for task, found in (failures or {}).items()}
+    with _sigterm_interrupts():
+        _Run(make, watch or Watch(), told, earlier).do(tasks)
+
+
+class _Worker(Generic[Task]):
+    """One process, seen from its parent."""
+
+    def __init__(self, make: Callable[[], Work[Task]], memory: int | None) -> None:
+        context = get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self._process = context.Process(
+            target=serve, args=(theirs, os.getpid(), memory), daemon=True
+        )
+        with _held_back(signal.SIGINT):  # Ctrl-C reaches the whole group; the parent ends it
+            self._process.start()
+        theirs.close()
+        self.ready = False
+        self.task: Task | None = None
+        self.given = 0
+        self.heard = time.monotonic()
+        self._send(make)
+
+    def give(self, task: Task) -> None:
+        self.task, self.given, self.heard = task, self.given + 1, time.monotonic()
+        self._send(task)
+
+    def _send(self, item: object) -> None:
+        with suppress(OSError):  # that it has ended shows when it is listened to
+            self.pipe.send((item,))
+
+    def message(self) -> tuple[Any, ...] | None:
+        """The next message, None where the process has ended."""
+        try:
+            message: tuple[Any, ...] = self.pipe.recv()
+        except (EOFError, OSError):
+            return None
+        self.heard = time.monotonic()
+        return message
+
+    def tell_to_end(self) -> None:
+        self._process.terminate()
+
+    def end(self, grace: float = _GRACE) -> str:
+        """How it ended; after ``grace`` seconds it is killed."""
+        self.pipe.close()
+        self._process.join(grace)
+        if self._process.exitcode is None:
+            self._process.kill()
+            self._process.join()
+        status = self._process.exitcode or 0
+        self._process.close()
+        if status >= 0:
+            return f"ended with status {status}"
+        hint = ", as happens when memory runs out" if status == -signal.SIGKILL else ""
+        return f"was ended by signal {signal.Signals(-status).name}{hint}"
+
+
+@dataclass
+class _Run(Generic[Task]):
+    """The state of ``run_watched``."""
+
+    make: Callable[[], Work[Task]]
+    watch: Watch
+    told: Told[Task]
+    failures: dict[Task, list[Failure]]
+    waiting: deque[Task] = field(default_factory=deque)
+    workers: list[_Worker[Task]] = field(default_factory=list)
+    bad_starts: int = 0
+
+    def do(self, tasks: Sequence[Task]) -> None:
+        for task in tasks:
+            self._again(task)
+        try:
+            while self.waiting or any(worker.task is not None for worker in self.workers):
+                self._fill()
+                self._listen()
+        finally:
+            for worker in self.workers:
+                worker.tell_to_end()
+            for worker in self.workers:
+                worker.end()
+
+    def _again(self, task: Task) -> None:
+        """Queue a task that has tries left; set aside one that has none."""
+        failures = self.failures.get(task, [])
+        if len(failures) < self.watch.tries:
+            self.waiting.append(task)
+        else:
+            self.told.set_aside(task, failures)
+
+    def _fill(self) -> None:
+        """A task for everybody who is free; new processes for the tasks that are left."""
+        for worker in self.workers:
+            if worker.ready and worker.task is None and self.waiting:
+                worker.give(self.waiting.popleft())
+        starting = sum(not worker.ready for worker in self.workers)
+        most = self.watch.processes or cores()
+        while len(self.workers) < most and starting < len(self.waiting):
+            self.workers.append(_Worker(self.make, self.watch.memory))
+            starting += 1
+
+    def _listen(self) -> None:
+        """Take what came in within a second, then end who has been silent for too long."""
+        by_pipe = {worker.pipe: worker for worker in self.workers}
+        for pipe in wait_for(list(by_pipe), min(1.0, self.watch.silence)):
+            worker = by_pipe[pipe]  # type: ignore[index]
+            message = worker.message()
+            if message is None:
+                self._ended(worker, Failure("E_TASK_CRASH", worker.end()))
+            else:
+                self._heard(worker, *message)
+        for worker in self.workers[:]:
+            busy = worker.task is not None or not worker.ready
+            limit = self.watch.silence if worker.ready else max(self.watch.silence, _START_SECONDS)
+            if busy and time.monotonic() - worker.heard > limit and not worker.pipe.poll():
+                worker.end(0.0)
+                how = f"gave no sign of life for {limit:g} s and was ended"
+                self._ended(worker, Failure("E_TASK_TIMEOUT", how))
+
+    def _heard(self, worker: _Worker[Task], kind: str, *rest: Any) -> None:
+        task = worker.task
+        if kind == "ready":
+            worker.ready, self.bad_starts = True, 0
+        elif kind == "refused":
+            error: AffectScopeError = rest[0]
+            raise error
+        elif kind in ("done", "failed") and task is not None:
+            worker.task = None
+            if kind == "done":
+                self.told.done(task)
+            else:
+                self._failed(task, Failure("E_TASK_CRASH", rest[0]))
+            if kind == "failed" or worker.given >= self.watch.tasks_per_process:
+                self.workers.remove(worker)
+                worker.tell_to_end()
+                worker.end()
+
+    def _ended(self, worker: _Worker[Task], failure: Failure) -> None:
+        """A process is gone: its task has failed, or it never was ready for one."""
+        self.workers.remove(worker)
+        if worker.task is not None:
+            self._failed(worker.task, failure)
+            return
+        self.bad_starts += not worker.ready
+        if self.bad_starts >= _START_TRIES:
+            raise AffectScopeError(
+                failure.code,
+                f"No process can be made ready for the work: {_START_TRIES} in a row failed, and"
+                f" the last one {failure.how}.",
+                "Free some memory, or ask for fewer processes.",
+            )
+
+    def _failed(self, task: Task, failure: Failure) -> None:
+        self.failures.setdefault(task, []).append(failure)
+        self.told.failed(task, self.failures[task])
+        self._again(task)
+
+
+@contextmanager
+def _held_back(number: signal.Signals) -> Iterator[None]:
+    """A process that is started here never gets the signal; this one gets it a little later."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """SIGTERM ends the work as Ctrl-C does; only the main thread can arrange that."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -5,16 +5,18 @@ applications, FG 2020, doi 10.1109/FG47880.2020.00001.
 
 Where the paper is silent, and what we do:
 1. Each patient has an own circumplex: with more than a few, arrows in one hide each other. A first
-   one holds all moves and their mean.
+   one holds all moves and their mean. Beyond thirty patients it stands alone.
 2. Before and after differ in marker as well as in colour, for readers without colours.
+3. Up to six patients stand beside the first circumplex, more below it, so that nothing is wider
+   than a page.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,7 +34,11 @@ from affectscope.figures import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, FigureBase
+
+MOST_PANELS, MOST_BESIDE = 30, 6
+"""Patients up to which each has an own panel, and up to which the panels stand beside the first."""
+_LARGE, _WIDE, _COLUMNS = 4.0, 8.6, 6
 
 Span = tuple[float, float]
 
@@ -54,55 +60,95 @@ class PatientMove:
 def moves_figure(moves: Sequence[PatientMove], simulated: bool) -> Figure:
     """Each patient's move on the circumplex, before and after a session, and all of them at once.
 
-    Raises nothing for any number of moves from one on; up to thirty stay legible on a page.
+    Raises nothing for any number of moves from one on.
     """
+    if len(moves) == 1 or len(moves) > MOST_PANELS:
+        return everyone_figure(moves, simulated)
+    columns, rows, side = _grid(len(moves))
+    beside = len(moves) <= MOST_BESIDE
+    size = (
+        (_LARGE + columns * side, max(_LARGE + 0.3, rows * (side + 0.2)))
+        if beside
+        else (_WIDE, _LARGE + 0.5 + rows * (side + 0.2))
+    )
+
+    def draw(figure: Figure) -> None:
+        shares: dict[str, Any] = {"width_ratios": (_LARGE, columns * side), "wspace": 0.01}
+        if not beside:
+            shares = {"height_ratios": (_LARGE + 0.5, rows * (side + 0.2))}
+        grid = (1, 2) if beside else (2, 1)
+        parts = figure.subfigures(*grid, squeeze=False, **shares).ravel()
+        _large_circumplex(parts[0].subplots(), moves)
+        _panels(parts[1], moves)
+
+    return _drawn(size, simulated, draw)
+
+
+def everyone_figure(moves: Sequence[PatientMove], simulated: bool) -> Figure:
+    """All moves on one circumplex, and their mean."""
+    return _drawn(
+        (_LARGE + 0.6, _LARGE + 0.8),
+        simulated,
+        lambda figure: _large_circumplex(figure.subplots(), moves),
+    )
+
+
+def panels_figure(moves: Sequence[PatientMove], simulated: bool) -> Figure:
+    """Each patient's own circumplex, without the one that holds all."""
+    columns, rows, side = _grid(len(moves))
+    size = (columns * side + 0.1, rows * (side + 0.2) + 0.2)
+    return _drawn(size, simulated, lambda figure: _panels(figure, moves))
+
+
+def _drawn(size: tuple[float, float], simulated: bool, draw: Callable[[Figure], None]) -> Figure:
     from matplotlib.figure import Figure
 
-    assert moves, "there is nobody to draw"
     with style():
-        if len(moves) == 1:
-            figure = Figure(figsize=(4.8, 5.0), layout="constrained")
-            whole = figure.subplots()
-            _large_circumplex(whole, moves, _short(moves[0].patient, 40))
-        else:
-            columns, rows, side = _grid(len(moves))
-            figure = Figure(
-                figsize=(4.6 + columns * side, max(4.7, rows * (side + 0.12) + 0.5)),
-                layout="constrained",
-            )
-            left, right = figure.subfigures(
-                1, 2, squeeze=False, width_ratios=(4.6, columns * side), wspace=0.02
-            )[0]
-            whole = left.subplots()
-            _large_circumplex(whole, moves, f"All {len(moves)} patients, and their mean move")
-            small = right.subplots(rows, columns, squeeze=False).ravel()
-            for axes, move in zip(small, moves, strict=False):
-                _small_circumplex(axes, move)
-            for axes in small[len(moves) :]:
-                axes.set_visible(False)
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure)
         if simulated:
             mark_simulated(figure)
         return figure
 
 
 def _grid(count: int) -> tuple[int, int, float]:
-    """Columns, rows, and inches of a side, for a block about as high as the large circumplex."""
-    columns = min(6, math.ceil(math.sqrt(count)))
-    rows = math.ceil(count / columns)
-    return columns, rows, min(2.2, max(1.35, 4.2 / rows - 0.12))
+    """Columns, rows, and inches of a side."""
+    if count <= MOST_BESIDE:
+        columns = math.ceil(count / 2)
+        return columns, math.ceil(count / columns), 1.9 if columns < 3 else 1.6
+    return _COLUMNS, math.ceil(count / _COLUMNS), _WIDE / _COLUMNS
 
 
-def _large_circumplex(axes: Axes, moves: Sequence[PatientMove], title: str) -> None:
+def _panels(place: FigureBase, moves: Sequence[PatientMove]) -> None:
+    columns, rows, _ = _grid(len(moves))
+    panels = place.subplots(rows, columns, squeeze=False).ravel()
+    for axes, move in zip(panels, moves, strict=False):
+        _small_circumplex(axes, move)
+    for axes in panels[len(moves) :]:
+        axes.set_visible(False)
+
+
+def _large_circumplex(axes: Axes, moves: Sequence[PatientMove]) -> None:
     circumplex_base(axes)
+    for x, y, _, _ in QUADRANTS:
+        if (x, y) in ((-1.0, 1.0), (1.0, -1.0)):  # where therapy starts, and where it aims at
+            axes.fill_between((0, 1.15 * x), 0, 1.15 * y, color=TEXT, alpha=0.06, lw=0)
     alone = len(moves) == 1
+    few = len(moves) <= MOST_PANELS
     for move in moves:
-        _arrow(axes, move.before, move.after, width=1.4 if alone else 0.7, alone=alone)
-        _points(axes, move, size=10 if alone else 5, intervals=alone)
+        _arrow(
+            axes, move.before, move.after, width=1.4 if alone else 0.7 if few else 0.4, solid=alone
+        )
+        _points(axes, move, size=10 if alone else 5 if few else 3.5, intervals=alone)
+    title = _short(moves[0].patient, 40)
     if not alone:
+        title = f"All {len(moves)} patients, and their mean move"
         before, after = (
             np.mean([getattr(move, part) for move in moves], axis=0) for part in ("before", "after")
         )
-        _arrow(axes, (before[0], before[1]), (after[0], after[1]), width=2.6, alone=True)
+        _arrow(axes, (before[0], before[1]), (after[0], after[1]), width=2.6, solid=True)
+        for point, colour, marker in ((before, BEFORE, "o"), (after, AFTER, "s")):
+            axes.plot(*point, marker, color=colour, ms=10, mec=TRUTH, mew=1.6, zorder=5)
     for colour, marker, name in ((BEFORE, "o", "before"), (AFTER, "s", "after")):
         axes.plot([], [], marker, color=colour, ms=8, mec="white", label=name)
     axes.legend(loc="upper center", frameon=False, ncols=2, bbox_to_anchor=(0.5, -0.12))
@@ -116,26 +162,33 @@ def _small_circumplex(axes: Axes, move: PatientMove) -> None:
     axes.axvline(0, color=SOFT, lw=0.5)
     for x, y, number, _ in QUADRANTS:
         axes.text(
-            1.08 * x, 1.08 * y, number, fontsize=6, color=TEXT,
+            1.08 * x, 1.08 * y, number, fontsize=6.5, color=TEXT,
             ha="right" if x > 0 else "left", va="top" if y > 0 else "bottom",
         )  # fmt: skip
-    _arrow(axes, move.before, move.after, width=1.0, alone=True)
-    _points(axes, move, size=5.5, intervals=True)
+    _arrow(axes, move.before, move.after, width=1.0, solid=True, shortest=0.25)
+    _points(axes, move, size=4.5, intervals=True)
     axes.set(xlim=(-1.2, 1.2), ylim=(-1.2, 1.2), xticks=(), yticks=(), aspect="equal")
     for spine in axes.spines.values():
         spine.set_visible(False)
-    axes.set_title(_short(move.patient), fontsize=7.5, pad=1.5)
+    axes.set_title(_short(move.patient), fontsize=8, pad=1.5)
 
 
 def _short(name: str, longest: int = 16) -> str:
-    return name if len(name) <= longest else f"{name[: longest - 1]}…"
+    """A long name's start and end: names of a study often differ in their last letters only."""
+    if len(name) <= longest:
+        return name
+    return f"{name[: longest // 4]}…{name[1 + longest // 4 - longest :]}"
 
 
-def _arrow(axes: Axes, start: Span, end: Span, *, width: float, alone: bool) -> None:
+def _arrow(
+    axes: Axes, start: Span, end: Span, *, width: float, solid: bool, shortest: float = 0.1
+) -> None:
+    """From start to end; a head that is longer than the way would point backwards: a line then."""
     axes.annotate(
-        "", xy=end, xytext=start, zorder=3 if alone else 2,
+        "", xy=end, xytext=start, zorder=3 if solid else 2,
         arrowprops={
-            "arrowstyle": "-|>", "color": TRUTH, "lw": width, "alpha": 1.0 if alone else 0.45,
+            "arrowstyle": "-|>" if math.dist(start, end) > shortest else "-",
+            "color": TRUTH, "lw": width, "alpha": 1.0 if solid else 0.45,
             "shrinkA": 0, "shrinkB": 1 + 2.6 * width, "mutation_scale": 7 + 2 * width,
         },
     )  # fmt: skip
@@ -148,6 +201,6 @@ def _points(axes: Axes, move: PatientMove, *, size: float, intervals: bool) -> N
     ):
         if interval is not None and intervals:
             (left, right), (low, high) = interval
-            axes.plot((left, right), (point[1], point[1]), color=colour, lw=1.1, zorder=3)
-            axes.plot((point[0], point[0]), (low, high), color=colour, lw=1.1, zorder=3)
+            axes.plot((left, right), (point[1], point[1]), color=colour, lw=1.2, zorder=3)
+            axes.plot((point[0], point[0]), (low, high), color=colour, lw=1.2, zorder=3)
         axes.plot(*point, marker, color=colour, ms=size, mec="white", mew=0.6, zorder=4)

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress_bar(title: str) -> Iterator[Callable[..., None]]:
-    """A bar with an estimate of the time left; it yields (share done, what is done now) -> None."""
+def progress_bar(title: str, *, estimate: bool = True) -> Iterator[Callable[..., None]]:
+    """A bar that yields (share done, what is done now) -> None; ``estimate``: with the time left,
+    which nobody knows where the parts differ in length."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -23,8 +24,7 @@ def progress_bar(title: str) -> Iterator[Callable[..., None]]:
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
         TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        *((TextColumn("left"), TimeRemainingColumn()) if estimate else ()),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(title, total=1.0)

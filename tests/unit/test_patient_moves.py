@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from affectscope.patient_moves import PatientMove, moves_figure
+from affectscope.patient_moves import PatientMove, moves_figure, panels_figure
 
 
 def texts(axes: Axes) -> list[str]:
@@ -65,3 +65,29 @@ def test_a_patients_name_is_not_mathematics() -> None:
     """Matplotlib takes dollars for formulas; ids come from outside."""
     strange = [PatientMove("$\\frac{1", (0.0, 0.0), (0.1, 0.1)) for _ in range(2)]
     moves_figure(strange, False).draw_without_rendering()
+
+
+def test_beyond_thirty_patients_the_large_circumplex_stands_alone() -> None:
+    assert len(moves_figure(moves(30), False).axes) == 1 + 30
+    figure = moves_figure(moves(31), False)
+    (whole,) = figure.axes
+    assert len(arrows(whole)) == 31 + 1
+
+
+@pytest.mark.parametrize("count", [2, 6, 30])
+def test_no_figure_is_wider_than_a_page_can_show(count: int) -> None:
+    assert moves_figure(moves(count), False).get_figwidth() < 9
+    assert panels_figure(moves(count), False).get_figwidth() < 9
+
+
+def test_a_move_that_is_shorter_than_an_arrows_head_is_a_line() -> None:
+    figure = panels_figure(
+        [PatientMove("a", (0.0, 0.0), (0.05, 0.0)), PatientMove("b", (0.0, 0.0), (0.6, 0.0))], False
+    )
+    heads = [
+        type(text.arrow_patch.get_arrowstyle()).__name__
+        for axes in figure.axes
+        for text in axes.texts
+        if getattr(text, "arrow_patch", None) is not None
+    ]  # type: ignore[attr-defined]
+    assert heads == ["Curve", "CurveFilledB"]

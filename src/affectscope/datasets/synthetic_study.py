@@ -71,7 +71,7 @@ def write_study(
     written = []
     count = design.patients * design.sessions
     for patient in range(design.patients):
-        name = f"simulated-patient-{patient + 1:02d}"
+        name = f"sim-patient-{patient + 1:02d}"
         for session in range(design.sessions):
             session_id = f"{name}-session-{session + 1}" if design.sessions > 1 else name
             course = _course(design, patient, session)

@@ -1,6 +1,6 @@
 """The one predictor: batches of windows -> ten targets. Every journey uses it.
 
-Legend: N rows, T = 10 targets.
+Legend: N rows, R of them taken, M modalities of the network, T = 10 targets.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from affectscope.datasets.alignment import aligned
 from affectscope.datasets.window_dataset import (
@@ -26,7 +27,14 @@ from affectscope.io.session import Session
 from affectscope.models.bmmn import BMMN
 from affectscope.models.checkpoint import Checkpoint
 from affectscope.models.checkpoint import load_checkpoint as read_checkpoint
-from affectscope.records import MODALITIES, TARGETS, FloatArray, Prediction, Recording
+from affectscope.records import (
+    MODALITIES,
+    TARGETS,
+    BoolArray,
+    FloatArray,
+    Prediction,
+    Recording,
+)
 
 _RATINGS = 3
 """valence, arousal and liking lie in [-1, 1]; the seven emotions in [0, 1]."""
@@ -71,10 +79,34 @@ class Predictor:
             return np.full((len(batch.keys), len(TARGETS)), np.nan)
         with torch.inference_mode():
             estimate = self.model.estimate(inputs, present).double().numpy()
-        targets = np.full((len(batch.keys), len(TARGETS)), np.nan)
-        targets[:, [TARGETS.index(name) for name in self.model.config.targets]] = estimate
+        return self._within_ranges(estimate, seen)
+
+    def score_leaving_out(self, batch: WindowBatch, rows: NDArray[np.int64]) -> FloatArray:
+        """(1 + M, R, T) of some rows of a batch: ``score``, then ``score`` of the same rows without
+        each of the network's M modalities in turn. What the rows hold is encoded once."""
+        used = self.model.config.modalities
+        inputs = {
+            name: torch.from_numpy(value[rows])
+            for name, value in batch.inputs.items()
+            if name in used
+        }
+        where = {name: batch.present[name][rows] for name in inputs}
+        nowhere = np.zeros(len(rows), dtype=np.bool_)
+        patterns = [where, *(where | {name: nowhere} for name in used)]
+        seen = np.array([np.any([nowhere, *each.values()], axis=0) for each in patterns])
+        if not seen.any():
+            return np.full((*seen.shape, len(TARGETS)), np.nan)
+        present = {name: torch.from_numpy(values) for name, values in where.items()}
+        with torch.inference_mode():
+            estimates = self.model.estimate_leaving_out(inputs, present).double().numpy()
+        return self._within_ranges(estimates, seen)
+
+    def _within_ranges(self, estimate: FloatArray, seen: BoolArray) -> FloatArray:
+        """(..., T) of the network's own targets (..., n), clipped; NaN where nothing was seen."""
+        targets = np.full((*seen.shape, len(TARGETS)), np.nan)
+        targets[..., [TARGETS.index(name) for name in self.model.config.targets]] = estimate
         lower = np.where(np.arange(len(TARGETS)) < _RATINGS, -1.0, 0.0)
-        return np.where(seen[:, None], np.clip(targets, lower, 1.0), np.nan)
+        return np.where(seen[..., None], np.clip(targets, lower, 1.0), np.nan)
 
     def predict(
         self,

@@ -56,7 +56,8 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-_TEMPORARY = ".affectscope-tmp-"
+TEMPORARY = ".affectscope-tmp-"
+"""How the name of a file begins that is being written."""
 
 
 @contextmanager
@@ -70,7 +71,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
     except OSError as error:
         raise _not_writable(path.parent, error) from error
     temporary = Path(name)
@@ -115,8 +116,25 @@ def prepare_folder(folder: Path) -> None:
             pass
     except OSError as error:
         raise _not_writable(folder, error) from error
-    for leftover in folder.glob(f"{_TEMPORARY}*"):
+    for leftover in folder.glob(f"{TEMPORARY}*"):
         leftover.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing_in(folder: Path) -> Iterator[None]:
+    """What fails while files are written, a full disk above all, is told as E_OUTPUT (B04).
+
+    Raises:
+        OutputError: E_OUTPUT.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            "E_OUTPUT",
+            f"{shown(folder)} cannot be written ({error.strerror or error}).",
+            "Make room, or see to the folder, and start the same command again.",
+        ) from error
 
 
 def _not_writable(folder: Path, error: OSError) -> OutputError:

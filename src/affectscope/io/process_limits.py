@@ -1,4 +1,4 @@
-"""What a process that reads outside files sets for itself before it begins."""
+"""What a process that works on outside files sets for itself before it begins."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
+from pathlib import Path
 
 
 def limit_memory(size: int) -> None:
@@ -38,3 +40,30 @@ def end_with(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def limit_data(size: int) -> None:
+    """At most ``size`` bytes of data of its own (heap, stacks, private mappings), no core dump.
+
+    Libraries that map files or reserve address space, as torch does, are not hindered. On Linux;
+    elsewhere it may limit less.
+    """
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_DATA, (size, size))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def preferred_by_oom_killer() -> None:
+    """Where memory runs out, Linux ends this process before others of the user."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def memory_of_machine() -> int:
+    """Bytes of memory that this process and its children may use together."""
+    size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with suppress(OSError, ValueError):  # in a container; "max" is no number
+        size = min(size, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return size

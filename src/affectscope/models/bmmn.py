@@ -22,7 +22,7 @@ Where the paper is silent, and what we do:
 3. ``hidden`` > 0 puts one ReLU layer of that size before the targets; the paper has none, so 0.
 4. Modalities may be left out: "faces only" (2048) and "bio only" (5304) are the paper's own.
 
-Legend: N rows, W window samples, F features, T targets, H picture side.
+Legend: N rows, W window samples, F features, M modalities, T targets, H picture side.
 """
 
 from __future__ import annotations
@@ -183,6 +183,17 @@ class BMMN(nn.Module):
         """The targets (N, T) of ``forward``, without decoding anything."""
         batch = self._batch(inputs, present or {})
         return self._targets(batch, self._encoded(batch))
+
+    def estimate_leaving_out(
+        self, inputs: Mapping[Modality, Tensor], present: Mapping[Modality, Tensor] | None = None
+    ) -> Tensor:
+        """(1 + M, N, T): ``estimate``, then what it gives without each of the M modalities of the
+        configuration in turn. The inputs are encoded once."""
+        batch = self._batch(inputs, present or {})
+        features = self._features(batch, self._encoded(batch))
+        where = {name: part.where for name, part in batch.items()}
+        without = [where | {name: torch.zeros_like(where[name])} for name in where]
+        return torch.stack([self.combined(features, each) for each in (where, *without)])
 
     def reconstruct(
         self, inputs: Mapping[Modality, Tensor], present: Mapping[Modality, Tensor] | None = None

@@ -5,11 +5,13 @@ Legend: N analysed times.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from affectscope.evaluation.statistics import Estimate
 from affectscope.figures import (
     AFTER,
     AROUSAL,
@@ -17,6 +19,7 @@ from affectscope.figures import (
     HEART,
     SKIN,
     SOFT,
+    TEXT,
     TRUTH,
     VALENCE,
     circumplex_base,
@@ -25,7 +28,8 @@ from affectscope.figures import (
     thinned,
     time_axis,
 )
-from affectscope.records import Labels, Phase, Prediction
+from affectscope.records import FloatArray, Labels, Phase, Prediction
+from affectscope.therapy.measures import AFFECT, Measure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,9 +37,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def _shade(axes: Axes, phases: Sequence[Phase]) -> None:
+def _shade(panels: Sequence[Axes], phases: Sequence[Phase]) -> None:
+    """The compared phases behind all panels, named above the first: grey paper has no colours."""
     for phase, colour in zip(phases, (BEFORE, AFTER), strict=True):
-        axes.axvspan(phase.start, phase.end, color=colour, alpha=0.08, lw=0)
+        for axes in panels:
+            axes.axvspan(phase.start, phase.end, color=colour, alpha=0.1, lw=0)
+        panels[0].annotate(
+            phase.name, ((phase.start + phase.end) / 2, 1), (0, 3), ha="center", va="bottom",
+            xycoords=("data", "axes fraction"), textcoords="offset points", color=TEXT, fontsize=8,
+        )  # fmt: skip
 
 
 def affect_over_time(
@@ -43,13 +53,11 @@ def affect_over_time(
 ) -> Figure:
     """Valence and arousal over time, the compared phases shaded, the known truth dashed."""
     with style():
-        figure, panels = new_figure(8.6, 4.0, rows=2)
-        for axes, name, colour in zip(
-            panels, ("valence", "arousal"), (VALENCE, AROUSAL), strict=True
-        ):
+        figure, panels = new_figure(8.6, 3.6, rows=2)
+        if phases:
+            _shade(panels, phases)
+        for axes, name, colour in zip(panels, AFFECT, (VALENCE, AROUSAL), strict=True):
             times, values = thinned(prediction.times, prediction.target(name))
-            if phases:
-                _shade(axes, phases)
             axes.axhline(0, color=SOFT, lw=0.8)
             axes.plot(times, values, color=colour, lw=1.4, label="estimate")
             if labels is not None:
@@ -58,7 +66,8 @@ def affect_over_time(
                 )
             axes.set(ylim=(-1.05, 1.05), ylabel=name)
         if labels is not None:
-            panels[0].legend(loc="lower right", frameon=False, ncols=2, bbox_to_anchor=(1, 1))
+            lines = panels[0].get_lines()[1:]  # the first is the zero
+            figure.legend(handles=lines, loc="outside upper right", frameon=False, ncols=2)
         time_axis(panels[-1], (prediction.times[0], prediction.times[-1]))
         return figure
 
@@ -73,26 +82,60 @@ def plot(prediction: Prediction) -> Figure:
     return figure
 
 
-def circumplex(
-    before: tuple[float, float], after: tuple[float, float], prediction: Prediction
-) -> Figure:
-    """Before and after as points (valence, arousal) on the circumplex, over the course."""
+def circumplex(valence: Measure, arousal: Measure, prediction: Prediction) -> Figure | None:
+    """The means before and after with their intervals on the circumplex, over the course.
+
+    None where one of the four means is missing.
+    """
+    before, after = (valence.before, arousal.before), (valence.after, arousal.after)
+    if None in (*before, *after):
+        return None
     with style():
-        figure, (axes,) = new_figure(4.3, 4.3)
+        figure, (axes,) = new_figure(3.7, 3.8)
         circumplex_base(axes)
-        _, valence = thinned(prediction.times, prediction.target("valence"))
-        _, arousal = thinned(prediction.times, prediction.target("arousal"))
-        axes.scatter(valence, arousal, s=3, color="#c5ced6", lw=0, rasterized=False)
+        course = [thinned(prediction.times, prediction.target(name))[1] for name in AFFECT]
+        _dots(axes, *course)
         axes.annotate(
-            "", xy=after, xytext=before, arrowprops={"arrowstyle": "->", "color": TRUTH, "lw": 1.4}
-        )
-        for point, colour, marker, name in (
+            "", xy=_point(after), xytext=_point(before), zorder=4,
+            arrowprops={"arrowstyle": "-|>", "color": TRUTH, "lw": 1.4, "shrinkA": 5, "shrinkB": 5},
+        )  # fmt: skip
+        for estimates, colour, marker, name in (
             (before, BEFORE, "o", "before"),
             (after, AFTER, "s", "after"),
         ):
-            axes.plot(*point, marker, color=colour, ms=10, mec="white", label=name, zorder=3)
+            left, down = (_half_width(each) for each in estimates)
+            axes.errorbar(
+                *_point(estimates), xerr=left, yerr=down, fmt=marker, color=colour, ms=9,
+                mec="white", elinewidth=1.3, capsize=2.5, label=name, zorder=3,
+            )  # fmt: skip
         axes.legend(loc="lower center", frameon=False, ncols=2, bbox_to_anchor=(0.5, 1.0))
         return figure
+
+
+def _dots(axes: Axes, x: FloatArray, y: FloatArray) -> None:
+    """Small round dots as one path: a mark each would make the drawing five times as large."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path as Drawn
+
+    known = np.isfinite(x) & np.isfinite(y)
+    ends = np.column_stack([x[known], y[known]]).repeat(2, axis=0)
+    ends[1::2, 0] += 1e-4  # a line of no length at all is not drawn
+    codes = np.tile([Drawn.MOVETO, Drawn.LINETO], len(ends) // 2)
+    dots = PathPatch(Drawn(ends, codes), color="#c5ced6", lw=1.8, capstyle="round", fill=False)
+    dots.get_path().should_simplify = False
+    axes.add_patch(dots)
+
+
+def _point(estimates: tuple[Estimate | None, Estimate | None]) -> tuple[float, float]:
+    valence, arousal = (math.nan if each is None else each.mean for each in estimates)
+    return valence, arousal
+
+
+def _half_width(estimate: Estimate | None) -> list[list[float]] | None:
+    """How far the interval reaches below and above the mean; None without an interval."""
+    if estimate is None or estimate.low is None or estimate.high is None:
+        return None
+    return [[estimate.mean - estimate.low], [estimate.high - estimate.mean]]
 
 
 def body_over_time(course: pd.DataFrame, phases: Sequence[Phase]) -> Figure | None:
@@ -108,9 +151,9 @@ def body_over_time(course: pd.DataFrame, phases: Sequence[Phase]) -> Figure | No
         return None
     times = course["time"].to_numpy(dtype=np.float64)
     with style():
-        figure, panels = new_figure(8.6, 1.25 * len(rows) + 0.4, rows=len(rows))
+        figure, panels = new_figure(8.6, 1.1 * len(rows) + 0.5, rows=len(rows))
+        _shade(panels, phases)
         for axes, (column, label, colour) in zip(panels, rows, strict=True):
-            _shade(axes, phases)
             axes.plot(*thinned(times, course[column].to_numpy()), color=colour, lw=1.3)
             axes.set_ylabel(label)
         figure.align_ylabels(panels)

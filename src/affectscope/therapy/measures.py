@@ -1,46 +1,40 @@
 """Before against after: one quantity at a time, with its interval or the reason why it is absent.
 
-Sources: RMSSD and SDNN after the Task Force of the ESC and NASPE (1996); responses per minute after
-Boucsein, Electrodermal Activity (2012); quadrants after Russell (1980).
+No test over windows is made: neighbouring values follow from one another. How large a change is
+against the spread within the parts is told by two effect sizes, how sure by intervals.
 
-Legend: N analysed times, G points of a one-second grid.
+Sources: quadrants after Russell (1980); Hedges' g with the average standard deviation after Lakens,
+Front. Psychol. 4:863 (2013); the non-overlap of all pairs after Parker and Vannest, Behav. Ther.
+40:357 (2009); reliable change after Jacobson and Truax, J. Consult. Clin. Psychol. 59:12 (1991).
+
+Legend: N analysed times.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
-from affectscope.datasets.window_dataset import BodyAnalysis
+from affectscope.evaluation.effect_sizes import (
+    ReliableChange,
+    hedges_g_av,
+    nonoverlap,
+    reliable_change,
+)
 from affectscope.evaluation.phases import Phases, default_phases
 from affectscope.evaluation.statistics import (
+    FEWEST_ROWS,
     Estimate,
     correlation_over_time,
     difference,
     mean_over_time,
 )
-from affectscope.io.session import Session
-from affectscope.preprocessing.ecg import (
-    EcgAnalysis,
-    HeartRateVariability,
-    heart_rate_at,
-    heart_rate_variability,
-    rmssd_at,
-)
-from affectscope.preprocessing.eda import (
-    EdaAnalysis,
-    responses_per_minute,
-    responses_per_minute_at,
-    tonic_at,
-)
-from affectscope.records import FloatArray, Labels, Phase, Prediction
+from affectscope.io.reliability import Reliability
+from affectscope.records import BoolArray, FloatArray, Labels, Phase, Prediction
 
-_BIN = 10.0
-"""Seconds in which skin responses are counted for their interval."""
+AFFECT = ("valence", "arousal")
 
 QUADRANTS: Mapping[tuple[bool, bool], str] = {
     (True, True): "I (pleasant, aroused)",
@@ -52,8 +46,35 @@ QUADRANTS: Mapping[tuple[bool, bool], str] = {
 
 
 @dataclass(frozen=True)
+class Quantity:
+    """What can be told of any part of a session.
+
+    Attributes:
+        over: a part -> its estimate, or None and why there is none.
+        course: a part -> its values in time order, ``step`` seconds apart, which the effect sizes
+            compare; None where the quantity has no course. ``course_note`` says which or why.
+    """
+
+    name: str
+    unit: str
+    digits: int
+    over: Callable[[Phase], tuple[Estimate | None, str]]
+    course: Callable[[Phase], FloatArray] | None
+    step: float
+    course_note: str
+
+
+@dataclass(frozen=True)
 class Measure:
-    """One quantity before, after, and its change; ``reason`` says why a value is absent."""
+    """One quantity before, after, and its change; ``reason`` says why a value is absent.
+
+    Attributes:
+        hedges_g_av: the change in average standard deviations of the two parts' courses.
+        nonoverlap: share of pairs (one value before, one after) in which the later one is higher,
+            0 to 1; 0.5 is no effect.
+        reliable_change: against the error of measurement, where a reliability is stated.
+        effect_note: what the two effect sizes were computed from, or why there are none.
+    """
 
     name: str
     unit: str
@@ -62,6 +83,10 @@ class Measure:
     change: Estimate | None
     reason: str = ""
     digits: int = 2
+    hedges_g_av: Estimate | None = None
+    nonoverlap: Estimate | None = None
+    reliable_change: ReliableChange | None = None
+    effect_note: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,48 +104,58 @@ class AgainstTruth:
     error_of_zero: float
 
 
-def compared_phases(session: Session) -> tuple[Phases, str]:
-    """The two spans to compare, and the rule in words: session.toml's, else ``default_phases``."""
-    if session.phases is not None:
-        return session.phases, "as session.toml says"
-    return default_phases(*session.recording.span)
+def compared(quantity: Quantity, phases: Phases) -> Measure:
+    """A quantity in both parts, with its change, without effect sizes."""
+    (before, why_before), (after, why_after) = (quantity.over(phase) for phase in phases)
+    return Measure(
+        quantity.name,
+        quantity.unit,
+        before,
+        after,
+        None if before is None or after is None else difference(before, after),
+        _reason(phases, (why_before, why_after)),
+        quantity.digits,
+    )
 
 
-def course_of_body(span: tuple[float, float], body: BodyAnalysis) -> pd.DataFrame:
-    """Heart rate (bpm), RMSSD (ms, over 60 s), EDA level (uS) and responses per minute (over 60 s).
+def measured(
+    quantities: Sequence[Quantity], phases: Phases, reliability: Mapping[str, Reliability]
+) -> tuple[Measure, ...]:
+    """Every quantity in both parts, with its change and how large that is.
 
-    One row per second (column ``time``); NaN where masked or absent.
+    ``reliability`` holds what is known of measures beforehand, by name; only those get a reliable
+    change index.
     """
-    times = np.arange(*span, 1.0)
-    nothing = np.full(len(times), np.nan)
-    ecg, eda = body.ecg, body.eda
-    return pd.DataFrame(
-        {
-            "time": times,
-            "heart_rate": nothing if ecg is None else heart_rate_at(ecg, times),
-            "rmssd": nothing if ecg is None else rmssd_at(ecg, times),
-            "eda_tonic": nothing if eda is None else tonic_at(eda, times),
-            "eda_responses": nothing if eda is None else responses_per_minute_at(eda, times),
-        }
-    )
-
-
-def body_measures(body: BodyAnalysis, course: pd.DataFrame, phases: Phases) -> tuple[Measure, ...]:
-    """Heart rate, RMSSD, SDNN, EDA level and responses per minute, where the signal is there."""
-    measures: list[Measure] = []
-    if body.ecg is not None:
-        measures += _heart(body.ecg, course, phases)
-    if body.eda is not None:
-        measures += _skin(body.eda, course, phases)
-    return tuple(measures)
-
-
-def affect_measures(prediction: Prediction, phases: Phases) -> tuple[Measure, ...]:
-    """Mean valence and arousal in both phases, with their change."""
     return tuple(
-        _averaged(name, "-1 to 1", (prediction.times, prediction.target(name)), phases)
-        for name in ("valence", "arousal")
+        _with_effects(quantity, phases, reliability.get(quantity.name)) for quantity in quantities
     )
+
+
+def affect_quantities(prediction: Prediction) -> tuple[Quantity, ...]:
+    """Valence and arousal."""
+    return tuple(
+        averaged(name, "-1 to 1", (prediction.times, prediction.target(name))) for name in AFFECT
+    )
+
+
+def averaged(
+    name: str, unit: str, course: tuple[FloatArray, FloatArray], digits: int = 2
+) -> Quantity:
+    """A quantity that is a mean over time; ``course`` is (times, values)."""
+    times, values = course
+    step = time_step(times)
+    every = max(1.0, step)
+
+    def over(phase: Phase) -> tuple[Estimate | None, str]:
+        found = mean_over_time(values[_inside(times, phase)], step)
+        return found, "nothing usable" if found is None else ""
+
+    def means(phase: Phase) -> FloatArray:
+        inside = _inside(times, phase)
+        return _binned(times[inside] - phase.start, values[inside], every, phase)
+
+    note = "one value per second" if every == 1 else f"one value every {every:.1f} s"
+    return Quantity(name, unit, digits, over, means, every, note)
 
 
 def summarise(prediction: Prediction) -> str:
@@ -131,7 +166,8 @@ def summarise(prediction: Prediction) -> str:
     phases, rule = default_phases(float(times[0]), float(times[-1]))
     who = "a simulated person" if prediction.simulated_person else "a person"
     lines = [f"Estimates for {who} by weights fitted on {prediction.population}. Compared: {rule}."]
-    for measure in affect_measures(prediction, phases):
+    for quantity in affect_quantities(prediction):
+        measure = compared(quantity, phases)
         parts = [estimate_text(part) for part in (measure.before, measure.after)]
         change = estimate_text(measure.change, sign="+")
         lines.append(f"{measure.name}: {parts[0]} before, {parts[1]} after, change {change}")
@@ -149,6 +185,13 @@ def estimate_text(estimate: Estimate | None, digits: int = 2, sign: str = "") ->
     return f"{mean} [{estimate.low:{sign}.{digits}f}, {estimate.high:{sign}.{digits}f}]"
 
 
+def percent_text(share: float) -> str:
+    """A probability of a bootstrap, which is never certain: "97 %", "over 99 %", "under 1 %"."""
+    if share > 0.99:
+        return "over 99 %"
+    return "under 1 %" if share < 0.01 else f"{100 * share:.0f} %"
+
+
 def quadrant(valence: float, arousal: float) -> str:
     """The circumplex quadrant that a point lies in."""
     return QUADRANTS[valence >= 0, arousal >= 0]
@@ -157,7 +200,7 @@ def quadrant(valence: float, arousal: float) -> str:
 def against_truth(prediction: Prediction, labels: Labels) -> tuple[AgainstTruth, ...]:
     """Valence and arousal against a known course (simulated people, annotated corpora)."""
     rows = []
-    for name in ("valence", "arousal"):
+    for name in AFFECT:
         estimate = prediction.target(name)
         truth = labels.target(name, prediction.times)
         both = np.isfinite(estimate) & np.isfinite(truth)
@@ -167,7 +210,7 @@ def against_truth(prediction: Prediction, labels: Labels) -> tuple[AgainstTruth,
         rows.append(
             AgainstTruth(
                 target=name,
-                correlation=correlation_over_time(estimate, truth, _step(prediction.times)),
+                correlation=correlation_over_time(estimate, truth, time_step(prediction.times)),
                 correlation_of_time=float(np.corrcoef(times, truth)[0, 1]),
                 error=float(np.abs(estimate - truth).mean()),
                 error_of_zero=float(np.abs(truth).mean()),
@@ -176,70 +219,41 @@ def against_truth(prediction: Prediction, labels: Labels) -> tuple[AgainstTruth,
     return tuple(rows)
 
 
-def _heart(ecg: EcgAnalysis, course: pd.DataFrame, phases: Phases) -> list[Measure]:
-    found = [heart_rate_variability(ecg, phase.start, phase.end) for phase in phases]
-    why = _reason(phases, [part.reason if part.rmssd is None else "" for part in found])
-    return [
-        _averaged("heart rate", "bpm", _columns(course, "heart_rate"), phases, digits=1),
-        _compared("RMSSD", "ms", [_rmssd(part) for part in found], reason=why, digits=1),
-        _compared("SDNN", "ms", [_sdnn(part) for part in found], reason=why, digits=1),
-    ]
+def time_step(times: FloatArray) -> float:
+    """Seconds between neighbours, usually."""
+    return float(np.median(np.diff(times))) if len(times) > 1 else 1.0
 
 
-def _rmssd(part: HeartRateVariability) -> Estimate | None:
-    if part.rmssd is None:
-        return None
-    return _root_mean(part.rmssd, part.successive_differences**2, part)
-
-
-def _sdnn(part: HeartRateVariability) -> Estimate | None:
-    if part.sdnn is None:
-        return None
-    squares = (part.normal_intervals - part.normal_intervals.mean()) ** 2
-    return _root_mean(part.sdnn, squares, part)
-
-
-def _root_mean(value: float, squares: FloatArray, part: HeartRateVariability) -> Estimate:
-    """A root of a mean of squares over beats, with the interval of that mean, rooted."""
-    mean = mean_over_time(squares, float(part.normal_intervals.mean()) / 1000)
-    if mean is None or mean.low is None or mean.high is None:
-        return Estimate(value, None, None, len(squares))
-    low, high = (math.sqrt(max(0.0, bound)) for bound in (mean.low, mean.high))
-    return Estimate(value, low, high, mean.count)
-
-
-def _skin(eda: EdaAnalysis, course: pd.DataFrame, phases: Phases) -> list[Measure]:
-    found = [responses_per_minute(eda, phase.start, phase.end) for phase in phases]
-    rates = [
-        None if part.per_minute is None else _response_rate(eda, phase)
-        for part, phase in zip(found, phases, strict=True)
-    ]
-    return [
-        _averaged("EDA level", "µS", _columns(course, "eda_tonic"), phases),
-        _compared(
-            "skin responses",
-            "per minute",
-            rates,
-            reason=_reason(phases, [part.reason for part in found]),
-            digits=1,
-        ),
-    ]
-
-
-def _response_rate(eda: EdaAnalysis, phase: Phase) -> Estimate | None:
-    """Responses per minute, from neighbouring bins of 10 s; a half-masked bin does not count."""
-    edges = np.arange(phase.start, phase.end + 1e-9, _BIN)
-    counts, _ = np.histogram(eda.response_times, edges)
-    usable, _ = np.histogram(eda.cleaned.times[eda.valid], edges)
-    enough = usable >= 0.5 * _BIN * eda.cleaned.sampling_rate
-    rate = mean_over_time(np.where(enough, counts * 60 / _BIN, np.nan), _BIN)
-    if rate is None or rate.low is None:
-        return rate
-    return replace(rate, low=max(0.0, rate.low))
+def _with_effects(quantity: Quantity, phases: Phases, known: Reliability | None) -> Measure:
+    measure = compared(quantity, phases)
+    before, after = measure.before, measure.after
+    if before is None or after is None:
+        return measure
+    index = None
+    if known is not None:
+        index = reliable_change(
+            before.mean,
+            after.mean,
+            standard_deviation=known.standard_deviation,
+            reliability=known.reliability,
+        )
+    if quantity.course is None:
+        return replace(measure, reliable_change=index, effect_note=quantity.course_note)
+    courses = [quantity.course(phase) for phase in phases]
+    if any(np.isfinite(course).sum() < FEWEST_ROWS for course in courses):
+        short = f"too little for effect sizes ({quantity.course_note})"
+        return replace(measure, reliable_change=index, effect_note=short)
+    return replace(
+        measure,
+        hedges_g_av=hedges_g_av(courses[0], courses[1], quantity.step),
+        nonoverlap=nonoverlap(courses[0], courses[1], quantity.step),
+        reliable_change=index,
+        effect_note=quantity.course_note,
+    )
 
 
 def _reason(phases: Phases, reasons: Sequence[str]) -> str:
-    """Both phases' reasons in one sentence, each said once."""
+    """Both parts' reasons in one sentence, each said once."""
     found: dict[str, list[str]] = {}
     for phase, reason in zip(phases, reasons, strict=True):
         if reason:
@@ -247,31 +261,15 @@ def _reason(phases: Phases, reasons: Sequence[str]) -> str:
     return "; ".join(f"{' and '.join(names)}: {reason}" for reason, names in found.items())
 
 
-def _columns(course: pd.DataFrame, name: str) -> tuple[FloatArray, FloatArray]:
-    return course["time"].to_numpy(np.float64), course[name].to_numpy(np.float64)
+def _inside(times: FloatArray, phase: Phase) -> BoolArray:
+    return np.asarray((times >= phase.start) & (times < phase.end))
 
 
-def _averaged(
-    name: str, unit: str, course: tuple[FloatArray, FloatArray], phases: Phases, digits: int = 2
-) -> Measure:
-    """A measure that is a mean over time; ``course`` is (times, values)."""
-    times, values = course
-    step = _step(times)
-    means = [
-        mean_over_time(values[(times >= part.start) & (times < part.end)], step) for part in phases
-    ]
-    lacking = [part.name for part, mean in zip(phases, means, strict=True) if mean is None]
-    reason = f"nothing usable {' and '.join(lacking)}" if lacking else ""
-    return _compared(name, unit, means, reason=reason, digits=digits)
-
-
-def _compared(
-    name: str, unit: str, parts: Sequence[Estimate | None], *, reason: str, digits: int
-) -> Measure:
-    before, after = parts
-    change = None if before is None or after is None else difference(before, after)
-    return Measure(name, unit, before, after, change, reason, digits)
-
-
-def _step(times: FloatArray) -> float:
-    return float(np.median(np.diff(times))) if len(times) > 1 else 1.0
+def _binned(elapsed: FloatArray, values: FloatArray, width: float, phase: Phase) -> FloatArray:
+    """Means over neighbouring ``width`` seconds of a phase; NaN where one holds nothing."""
+    bins = max(1, round((phase.end - phase.start) / width))
+    finite = np.isfinite(values)
+    place = np.minimum((elapsed[finite] / width).astype(np.int64), bins - 1)
+    counts = np.bincount(place, minlength=bins)
+    sums = np.bincount(place, weights=values[finite], minlength=bins)
+    return np.asarray(np.divide(sums, counts, out=np.full(bins, np.nan), where=counts > 0))

@@ -76,6 +76,8 @@ def _draw(
     shares = [_sums(mask, step) / counts for mask in (used, recorded & ~used, ~recorded)]
     base = np.full(len(counts), top + _BAR - 0.1)
     for share, colour in zip(shares, (USED, MASKED, ABSENT), strict=True):
+        if not share.any():
+            continue  # nothing to see, and stairs of no height would be half of the page's bytes
         upper = base - share * (_BAR - 0.2)
         axes.stairs(upper, edges, baseline=base, fill=True, color=colour, lw=0)
         base = upper

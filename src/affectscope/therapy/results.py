@@ -6,60 +6,67 @@ import json
 import math
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from affectscope.errors import AffectScopeError
+from affectscope.evaluation.statistics import Estimate
 from affectscope.io.files import write_text, write_with
 from affectscope.pages import INTENDED_USE
 from affectscope.records import Notice
 from affectscope.therapy.alignment import alignment_result
 from affectscope.therapy.assessment import Assessment
+from affectscope.therapy.change import MarkedMean, MarkedPhase, sensitivity_result
+from affectscope.therapy.influence import influence_result
 from affectscope.therapy.measures import Measure
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 1
+FORMAT = 2
 TIMELINES = ("timeline.parquet", "timeline.csv")
 QUALITIES = ("quality.parquet", "quality.csv")
+RESULT = "result.json"
+INTERVAL = (
+    "95 %, moving-block bootstrap; blocks follow the course's own memory, a twentieth to a fifth of"
+    " the phase"
+)
+_ESTIMATE = ("mean", "low", "high", "count")
 
 
-def write_results(assessment: Assessment, folder: Path) -> None:
-    """Write result.json, and the timeline and the quality as parquet and csv, each file whole or
-    not at all.
+def write_tables(assessment: Assessment, folder: Path) -> None:
+    """Write the timeline and the quality as parquet and csv.
 
     Raises:
         OutputError: E_OUTPUT.
     """
     _write_table(assessment.timeline, folder, TIMELINES)
     _write_table(assessment.quality, folder, QUALITIES)
-    write_text(folder / "result.json", _json(result(assessment)))
 
 
-def write_rejection(error: AffectScopeError, session_name: str, folder: Path) -> None:
-    """A REJECTED result.json: the code, what is wrong, what to do; no tables of an earlier run.
+def write_result(content: Mapping[str, Any], folder: Path) -> None:
+    """Write what ``result`` or ``rejection`` gave.
 
     Raises:
         OutputError: E_OUTPUT.
     """
-    for name in (*TIMELINES, *QUALITIES):
-        (folder / name).unlink(missing_ok=True)
-    write_text(
-        folder / "result.json",
-        _json(
-            {
-                **_head("REJECTED"),
-                "session": session_name,
-                "code": error.code,
-                "sentence": error.sentence,
-                "remedy": error.remedy,
-            }
-        ),
-    )
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    text = text.encode(errors="replace").decode()  # a folder's name may hold bytes that are no text
+    write_text(folder / RESULT, text + "\n")
+
+
+def rejection(error: AffectScopeError, session_name: str) -> dict[str, Any]:
+    """The code, what is wrong, what to do."""
+    return {
+        **_head("REJECTED"),
+        "session": session_name,
+        "code": error.code,
+        "sentence": error.sentence,
+        "remedy": error.remedy,
+    }
 
 
 def _write_table(table: pd.DataFrame, folder: Path, names: tuple[str, str]) -> None:
@@ -71,29 +78,35 @@ def _write_table(table: pd.DataFrame, folder: Path, names: tuple[str, str]) -> N
 def result(assessment: Assessment) -> dict[str, Any]:
     """The whole result but the timeline, as plain JSON values."""
     recording = assessment.session.recording
-    return {
+    content = {
         **_head(assessment.status),
         "subject_id": recording.subject_id,
         "session_id": recording.trial_id,
         "simulated_person": recording.simulated,
         "notices": [_notice(notice) for notice in assessment.notices],
-        "coverage": {name: asdict(part) for name, part in assessment.coverage.items()},
+        "coverage": assessment.coverage,
+        "phase_coverage": assessment.phase_coverage,
         "phases": {
             phase.name: {"start": phase.start, "end": phase.end} for phase in assessment.phases
         },
         "phase_rule": assessment.phase_rule,
         "alignment": alignment_result(assessment.certificate),
-        "physiology": {measure.name: _measure(measure) for measure in assessment.body},
-        "affect": {measure.name: _measure(measure) for measure in assessment.affect} or None,
-        "quadrants": None
-        if assessment.quadrants is None
-        else dict(zip(("before", "after"), assessment.quadrants, strict=True)),
-        "against_truth": {row.target: asdict(row) for row in assessment.against_truth} or None,
-        "interval": "95 %, moving-block bootstrap with blocks of a fifth of the phase, 10 to 60 s",
+        "physiology": {measure.name: _unnamed(measure) for measure in assessment.body},
+        "affect": {measure.name: _unnamed(measure) for measure in assessment.affect} or None,
+        "marked": [_marked(part) for part in assessment.marked],
+        "sensitivity": sensitivity_result(assessment.sensitivity),
+        "quadrants": _by_phase(assessment.quadrants),
+        "quadrant_probability": assessment.quadrant_probability,
+        "quadrant_time": assessment.quadrant_time,
+        "questionnaires": assessment.questionnaires,
+        "influence": influence_result(assessment.influence),
+        "against_truth": {row.target: row for row in assessment.against_truth} or None,
+        "interval": INTERVAL,
         "model": model_identity(assessment),
         "inputs": dict(assessment.session.input_hashes),
         "versions": versions(),
     }
+    return {key: plain(value) for key, value in content.items()}
 
 
 def model_identity(assessment: Assessment) -> dict[str, Any] | None:
@@ -129,25 +142,36 @@ def _head(status: str) -> dict[str, Any]:
 
 
 def _notice(notice: Notice) -> dict[str, Any]:
-    return {key: value for key, value in asdict(notice).items() if value is not None}
+    return {key: value for key, value in _fields(notice).items() if value is not None}
 
 
-def _measure(measure: Measure) -> dict[str, Any]:
-    fields = asdict(measure)
-    del fields["name"]
-    return fields
+def _by_phase(pair: tuple[str, str] | None) -> dict[str, str] | None:
+    return None if pair is None else dict(zip(("before", "after"), pair, strict=True))
 
 
-def _json(content: Mapping[str, Any]) -> str:
-    return json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+def _marked(part: MarkedPhase) -> dict[str, Any]:
+    means = {mean.name: _unnamed(mean) for mean in part.means}
+    return {**_fields(part), "means": means}
 
 
-def _finite(value: Any) -> Any:
-    """JSON has no NaN: what is not a number is null."""
+def _unnamed(measure: Measure | MarkedMean) -> dict[str, Any]:
+    return {key: value for key, value in _fields(measure).items() if key != "name"}
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """Those of a dataclass; of an estimate only what it tells."""
+    names = _ESTIMATE if isinstance(value, Estimate) else [field.name for field in fields(value)]
+    return {name: getattr(value, name) for name in names}
+
+
+def plain(value: Any) -> Any:
+    """Values that JSON knows: it has no NaN, and what is not a number is null."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if is_dataclass(value):
+        return plain(_fields(value))
     if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [plain(item) for item in value]
     return value

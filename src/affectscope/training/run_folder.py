@@ -14,12 +14,10 @@ Where no state is left the run starts anew: it ends with the same weights, only 
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import logging
 import os
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -33,6 +31,8 @@ from torch import Tensor
 
 from affectscope.errors import ModelError, OutputError
 from affectscope.io.files import prepare_folder, shown, write_text, write_with
+from affectscope.io.folder_lock import locked
+from affectscope.io.run_question import differences
 from affectscope.models.strict_json import decode, parse_object
 from affectscope.models.weights_file import parse_tensors, read_bounded, refuse_pickle
 
@@ -212,33 +212,12 @@ def held(path: Path, question: Mapping[str, Any], *, force: bool = False) -> Ite
         OutputError: E_OUTPUT.
     """
     prepare_folder(path)
-    with _locked(path / LOCK):
+    with locked(path / LOCK):
         try:
             _check_question(path / RUN, json.loads(json.dumps(question)), force)
         except OSError as error:
             raise _not_writable(path, error) from error
         yield RunFolder(path)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """The system frees the lock when its process ends, however it ends (T14)."""
-    with path.open("a+", encoding="utf-8") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            stream.seek(0)
-            raise ModelError(
-                "E_RUN_LOCKED",
-                f"{shown(path.parent)} is in use by {stream.read(200).strip() or 'a process'}.",
-                "Wait until it has ended, or choose another folder.",
-            ) from None
-        stream.seek(0)
-        stream.truncate()
-        with suppress(OSError):  # on a full disk the lock holds without a name
-            stream.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-            stream.flush()
-        yield
 
 
 def _check_question(path: Path, question: dict[str, Any], force: bool) -> None:
@@ -262,20 +241,6 @@ def _check_question(path: Path, question: dict[str, Any], force: bool) -> None:
     if changes:
         content_now = {"question": question, "forced": [*forced, changes]}
         write_text(path, json.dumps(content_now, indent=1))
-
-
-def differences(before: Mapping[Any, Any], now: Mapping[Any, Any], where: str = "") -> list[str]:
-    """Each leaf that differs, as "settings.learning_rate: 0.001 -> 0.0001"."""
-    found = []
-    for name in sorted(before.keys() | now.keys()):
-        old, new = before.get(name), now.get(name)
-        if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-            old, new = dict(enumerate(old)), dict(enumerate(new))
-        if isinstance(old, dict) and isinstance(new, dict):
-            found += differences(old, new, f"{where}{name}.")
-        elif old != new:
-            found.append(f"{where}{name}: {str(old)[:60]} -> {str(new)[:60]}")
-    return found
 
 
 def _check_version(version: object, path: Path) -> None:

@@ -5,40 +5,24 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from affectscope.datasets.synthetic import (
-    SyntheticSettings,
-    random_course,
-    synthetic_person,
-    synthetic_recording,
-)
-from affectscope.datasets.window_dataset import BodyAnalysis, analyse_body
-from affectscope.evaluation.phases import default_phases
+from affectscope.evaluation.phases import first_and_last
 from affectscope.evaluation.statistics import Estimate
+from affectscope.io.reliability import Reliability
 from affectscope.preprocessing.windows import Preprocessing
-from affectscope.records import MODALITIES, TARGETS, Labels, Phase, Prediction, Recording
+from affectscope.records import MODALITIES, TARGETS, Labels, Phase, Prediction
 from affectscope.therapy.measures import (
+    Quantity,
+    affect_quantities,
     against_truth,
-    body_measures,
-    course_of_body,
+    averaged,
+    compared,
     estimate_text,
+    measured,
     quadrant,
     summarise,
 )
 
-SECONDS = 240.0
-
-
-@pytest.fixture(scope="module")
-def body() -> BodyAnalysis:
-    return analyse_body(person())
-
-
-def person() -> Recording:
-    return synthetic_recording(
-        synthetic_person("simulated-01", 3),
-        random_course(SECONDS, 3),
-        settings=SyntheticSettings(sampling_rate=128.0),
-    )
+PHASES = first_and_last(0, 600, 200)
 
 
 def prediction(valence: np.ndarray, arousal: np.ndarray) -> Prediction:
@@ -55,40 +39,100 @@ def prediction(valence: np.ndarray, arousal: np.ndarray) -> Prediction:
     )
 
 
-def test_phases_are_fifteen_minutes_or_thirds() -> None:
-    (before, after), rule = default_phases(0, 3600)
-    assert (before.end, after.start) == (900, 2700)
-    assert "15 minutes" in rule
-    (before, after), rule = default_phases(10, 610)
-    assert (before.end, after.start) == (pytest.approx(210), pytest.approx(410))
-    assert "third" in rule
-    (before, after), _ = default_phases(0, 1800)
-    assert before.end == after.start == 900
+def noisy(level: float, seed: int = 0, rate: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """600 s that stand at 0 in the first half and at ``level`` in the second, with noise."""
+    times = np.arange(600 * rate) / rate
+    noise = np.random.default_rng(seed).normal(size=len(times))
+    return times, np.where(times < 300, 0.0, level) + noise
 
 
-def test_the_body_is_measured_in_both_phases_with_intervals(body: BodyAnalysis) -> None:
-    recording = person()
-    course = course_of_body(recording.span, body)
-    measures = {m.name: m for m in body_measures(body, course, default_phases(0, SECONDS)[0])}
-    assert list(measures) == ["heart rate", "RMSSD", "SDNN", "EDA level", "skin responses"]
-    for name, measure in measures.items():
-        for part in (measure.before, measure.after):
-            assert part is not None, name
-            assert part.low is not None, name
-            assert part.high is not None, name
-            assert 0 <= part.low <= part.mean <= part.high, name
-    assert 40 < measures["heart rate"].before.mean < 130
+def test_a_planted_change_is_found_with_its_size() -> None:
+    (found,) = measured([averaged("level", "points", noisy(2.0))], PHASES, {})
+    assert found.change.mean == pytest.approx(2.0, abs=0.3)
+    assert found.change.low > 0
+    assert found.hedges_g_av.mean == pytest.approx(2.0, abs=0.4)
+    # Of two normal values one standard deviation and two means apart: P(after > before) = 0.921
+    assert found.nonoverlap.mean == pytest.approx(0.921, abs=0.04)
+    assert found.reliable_change is None
+    assert found.effect_note == "one value per second"
 
 
-def test_a_phase_too_short_for_variability_says_so(body: BodyAnalysis) -> None:
-    course = course_of_body(person().span, body)
-    phases = (Phase("before", 0, 40), Phase("after", 100, 240))
-    measures = {m.name: m for m in body_measures(body, course, phases)}
-    assert measures["RMSSD"].before is None
-    assert measures["RMSSD"].after is not None
-    assert measures["RMSSD"].change is None
-    assert "before" in measures["RMSSD"].reason
-    assert "60 s" in measures["RMSSD"].reason
+def test_effect_sizes_do_not_grow_with_the_rate_of_analysis() -> None:
+    """Of noise that lasts a second, thirty frames a second tell nothing more than one does."""
+    times, values = noisy(1.0)
+    (slow,) = measured([averaged("level", "points", (times, values))], PHASES, {})
+    fast = (np.arange(6000) / 10, np.repeat(values, 10))
+    (often,) = measured([averaged("level", "points", fast)], PHASES, {})
+    assert often.hedges_g_av.mean == pytest.approx(slow.hedges_g_av.mean)
+    assert often.nonoverlap == slow.nonoverlap
+
+
+def test_slower_courses_are_compared_at_their_own_step() -> None:
+    times = np.arange(0, 600, 4.0)
+    quantity = averaged("level", "points", (times, times))
+    assert quantity.step == 4.0
+    assert quantity.course is not None
+    np.testing.assert_array_equal(quantity.course(Phase("part", 100, 140)), np.arange(100, 140, 4))
+    assert "4.0 s" in quantity.course_note
+
+
+def test_the_reliable_change_index_needs_a_stated_reliability() -> None:
+    quantities = [averaged(name, "points", noisy(2.0)) for name in ("known", "unknown")]
+    known, unknown = measured(quantities, PHASES, {"known": Reliability(0.5, 0.75)})
+    assert unknown.reliable_change is None
+    # Jacobson and Truax: change / (s sqrt(2 (1 - r)))
+    assert known.reliable_change.index == pytest.approx(known.change.mean / (0.5 * 0.5**0.5))
+    assert known.reliable_change.reliable
+
+
+def test_a_phase_without_any_value_leaves_out_the_change_and_says_which() -> None:
+    times, values = noisy(2.0)
+    values[times >= 400] = np.nan
+    (found,) = measured([averaged("level", "points", (times, values))], PHASES, {})
+    assert found.before is not None
+    assert (found.after, found.change, found.hedges_g_av, found.nonoverlap) == (None,) * 4
+    assert found.reason == "after: nothing usable"
+    values[:] = np.nan
+    (nothing,) = measured([averaged("level", "points", (times, values))], PHASES, {})
+    assert nothing.reason == "before and after: nothing usable"
+
+
+def test_a_handful_of_values_has_no_effect_sizes() -> None:
+    (found,) = measured([averaged("level", "points", noisy(9.0))], first_and_last(0, 600, 7), {})
+    assert found.change is not None
+    assert (found.hedges_g_av, found.nonoverlap) == (None, None)
+    assert "too little" in found.effect_note
+
+
+def test_a_course_without_any_spread_still_tells_which_values_are_higher() -> None:
+    times = np.arange(600.0)
+    steps = np.where(times < 300, 0.0, 1.0)
+    (found,) = measured([averaged("level", "points", (times, steps))], PHASES, {})
+    assert found.hedges_g_av is None
+    assert found.nonoverlap.mean == 1.0
+
+
+def test_a_quantity_without_a_course_says_why_it_has_no_effect_sizes() -> None:
+    alone = Quantity("x", "", 1, lambda _: (Estimate(1.0, 0.5, 1.5, 9), ""), None, 1.0, "no course")
+    (found,) = measured([alone], PHASES, {"x": Reliability(1.0, 0.5)})
+    assert (found.hedges_g_av, found.nonoverlap, found.effect_note) == (None, None, "no course")
+    assert found.reliable_change.index == 0.0
+
+
+def test_adjacent_and_unequal_phases_share_no_value() -> None:
+    times = np.arange(100.0)
+    phases = (Phase("before", 0, 30), Phase("after", 30, 100))
+    found = compared(averaged("time", "s", (times, times)), phases)
+    assert (found.before.mean, found.before.count) == (14.5, 30)
+    assert (found.after.mean, found.after.count) == (64.5, 70)
+
+
+def test_affect_is_valence_and_arousal() -> None:
+    ramp = np.linspace(-0.6, 0.6, 600)
+    valence, arousal = affect_quantities(prediction(ramp, -ramp))
+    assert (valence.name, arousal.name) == ("valence", "arousal")
+    assert compared(valence, PHASES).change.mean == pytest.approx(0.8, abs=0.01)
+    assert compared(arousal, PHASES).change.mean == pytest.approx(-0.8, abs=0.01)
 
 
 def test_quadrants() -> None:

@@ -27,6 +27,7 @@ import torch
 
 from affectscope.errors import ModelError, OutputError
 from affectscope.io import files
+from affectscope.io.run_question import differences
 from affectscope.training import run_folder
 from affectscope.training.run_folder import (
     SLOTS,
@@ -36,7 +37,6 @@ from affectscope.training.run_folder import (
     StepLog,
     adam_tensors,
     code_fingerprint,
-    differences,
     held,
     restore_adam,
 )

@@ -1,0 +1,71 @@
+"""What tests of pages share: what a PDF holds, read without a PDF library."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+
+@dataclass(frozen=True)
+class PdfContent:
+    """All objects of a PDF with their streams unpacked, and the text that each page shows."""
+
+    objects: bytes
+    pages: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """Of all pages."""
+        return "\n".join(self.pages)
+
+
+@pytest.fixture(scope="session")
+def pdf_content() -> Callable[[bytes], PdfContent]:
+    """Reads a PDF as WeasyPrint writes it."""
+    return _content
+
+
+def _content(pdf: bytes) -> PdfContent:
+    assert pdf.startswith(b"%PDF-")
+    assert pdf.rstrip().endswith(b"%%EOF")
+    streams: dict[int, bytes] = {}
+    for found in re.finditer(rb"(\d+) 0 obj\n<<.*?>>\nstream\n(.*?)\nendstream", pdf, re.S):
+        try:
+            streams[int(found[1])] = zlib.decompress(found[2])
+        except zlib.error:  # a picture is packed otherwise
+            streams[int(found[1])] = found[2]
+    objects = b"\n".join(
+        [re.sub(rb"stream\n.*?\nendstream", b"", pdf, flags=re.S), *streams.values()]
+    )
+    fonts = {
+        name: _letters(streams[int(number)])
+        for name, number in re.findall(
+            rb"/BaseFont /(\w+)\+[^>]*?/ToUnicode (\d+) 0 R", objects, re.S
+        )
+    }
+    pages = [stream for stream in streams.values() if stream.startswith(b"1 0 0 -1 0 ")]
+    return PdfContent(objects, tuple(_shown(page, fonts) for page in pages))
+
+
+def _letters(characters: bytes) -> dict[bytes, str]:
+    """Glyph -> its letters, of a font's table "ToUnicode"."""
+    pairs = re.findall(rb"^<([0-9a-f]{4})> <([0-9a-f]+)>$", characters, re.M)
+    return {
+        glyph: bytes.fromhex(text.decode()).decode("utf-16-be", "replace") for glyph, text in pairs
+    }
+
+
+def _shown(page: bytes, fonts: dict[bytes, dict[bytes, str]]) -> str:
+    lines: list[str] = []
+    font: dict[bytes, str] = {}
+    for name, glyphs in re.findall(rb"/(\w+) [\d.]+ Tf|\[([^\]]*)\] TJ", page):
+        if name:
+            font = fonts[name]
+        else:
+            codes = re.findall(rb"[0-9a-f]{4}", b" ".join(re.findall(rb"<([0-9a-f]+)>", glyphs)))
+            lines.append("".join(font.get(code, "") for code in codes))
+    return "\n".join(lines)
