@@ -37,7 +37,7 @@ from affectscope.evaluation.statistics import Estimate
 from affectscope.io.channels import SignalSource
 from affectscope.io.empatica import read_empatica
 from affectscope.records import FloatArray
-from affectscope.therapy.study_statistics import agreements, group_changes
+from affectscope.therapy.study.statistics import agreements, group_changes
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "stress_predict"
 RESULT = Path(__file__).resolve().parent / "results" / "group_statistics.json"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from affectscope.therapy.questionnaire_group import GroupTotal
-    from affectscope.therapy.questionnaires import QuestionnaireScore
+    from affectscope.therapy.questionnaires.group import GroupTotal
+    from affectscope.therapy.questionnaires.scores import QuestionnaireScore
 
 questionnaire = typer.Typer(
     help="Answers before and after: an empty table to fill in, and its totals.",
@@ -25,7 +25,7 @@ def blank(
     out: Annotated[Path, typer.Option(help="The CSV table to write; must not exist yet.")],
 ) -> None:
     """Write an empty table of answers: item numbers and allowed range, no item's text."""
-    from affectscope.therapy.questionnaire_blank import write_blank
+    from affectscope.therapy.questionnaires.blank import write_blank
 
     rows = write_blank(names, out)
     print(f"{rows} rows to fill in, before and after: {out}")
@@ -37,8 +37,8 @@ def score(
 ) -> None:
     """Print the totals of each person in a table, and of a group the means."""
     from affectscope.io.questionnaire_table import read_answers
-    from affectscope.therapy.questionnaire_group import group_totals, people_of
-    from affectscope.therapy.questionnaires import person_scores
+    from affectscope.therapy.questionnaires.group import group_totals, people_of
+    from affectscope.therapy.questionnaires.scores import person_scores
 
     table = read_answers(answers)
     people = people_of(table)
@@ -55,7 +55,7 @@ def score(
 
 
 def _score_line(score: QuestionnaireScore) -> str:
-    from affectscope.therapy.questionnaires_report import total_text
+    from affectscope.therapy.questionnaires.report import total_text
 
     shown = [total_text(score.before), total_text(score.after), total_text(score.change, "+")]
     bands = " to ".join(filter(None, dict.fromkeys((score.band_before, score.band_after))))

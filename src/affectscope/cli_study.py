@@ -43,8 +43,8 @@ def study(
     ] = False,
 ) -> None:
     """Assess every session below a folder, then write study.html; the same command goes on."""
-    from affectscope.therapy.study_question import StudyAsked
-    from affectscope.therapy.study_run import run_study
+    from affectscope.therapy.study.question import StudyAsked
+    from affectscope.therapy.study.run import run_study
 
     asked = StudyAsked(
         folder=folder,

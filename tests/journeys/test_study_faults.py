@@ -32,8 +32,8 @@ from affectscope.datasets.synthetic import (
     write_session,
 )
 from affectscope.errors import ModelError
-from affectscope.therapy.study_question import StudyAsked
-from affectscope.therapy.study_run import run_sessions
+from affectscope.therapy.study.question import StudyAsked
+from affectscope.therapy.study.run import run_sessions
 
 GOOD, BROKEN = 12, 12
 SETTINGS = SyntheticSettings(sampling_rate=64.0, frame_rate=0)

@@ -51,8 +51,8 @@ from affectscope.therapy.measures import (
 )
 from affectscope.therapy.physiology import BODY, body_quantities, course_of_body
 from affectscope.therapy.quality_table import session_quality
-from affectscope.therapy.questionnaire_keys import FORMS
-from affectscope.therapy.questionnaires import QuestionnaireScore, questionnaire_scores
+from affectscope.therapy.questionnaires.keys import FORMS
+from affectscope.therapy.questionnaires.scores import QuestionnaireScore, questionnaire_scores
 from affectscope.therapy.session_walk import Walk
 
 Status = Literal["OK", "DEGRADED"]

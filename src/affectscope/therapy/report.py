@@ -16,7 +16,7 @@ from affectscope.therapy.first_page import coverage_rows, first_page, limits, no
 from affectscope.therapy.influence_report import influence_content
 from affectscope.therapy.measures import estimate_text
 from affectscope.therapy.quality_report import quality_content
-from affectscope.therapy.questionnaires_report import questionnaires_content
+from affectscope.therapy.questionnaires.report import questionnaires_content
 from affectscope.therapy.results import model_identity, versions
 
 

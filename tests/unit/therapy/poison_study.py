@@ -7,14 +7,14 @@ import signal
 from collections.abc import Callable
 from functools import cache, partial
 
-from affectscope.therapy import study_worker
-from affectscope.therapy.study_question import Study
-from affectscope.therapy.study_sessions import FoundSession
+from affectscope.therapy.study import worker
+from affectscope.therapy.study.question import Study
+from affectscope.therapy.study.sessions import FoundSession
 
 
 def session_work(study: Study) -> Callable[[FoundSession, Callable[[], None]], None]:
     """As the real one, which is made once a session needs it; "poison" in a name is poison."""
-    real = cache(partial(study_worker.session_work, study))
+    real = cache(partial(worker.session_work, study))
 
     def work(session: FoundSession, alive: Callable[[], None]) -> None:
         if "poison" in session.name:

@@ -117,7 +117,7 @@ def test_a_long_session_is_drawn_in_few_columns_and_keeps_its_shares(
     assert figure is not None
     (axes,) = figure.axes
     bars = [patch.get_data() for patch in axes.patches if hasattr(patch, "get_data")]
-    assert len(bars) == 9  # three modalities, each used, masked, not recorded
+    assert len(bars) == 7  # used and masked of each, not recorded of the face
     assert all(len(bar.values) <= COLUMNS for bar in bars)
     heights = [(bar.baseline - bar.values) @ np.diff(bar.edges) for bar in bars[:3]]
     whole = sum(heights)

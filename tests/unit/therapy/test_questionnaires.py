@@ -16,17 +16,17 @@ from affectscope.errors import InputError, OutputError
 from affectscope.io.questionnaire_table import read_answers
 from affectscope.io.reliability import Reliability
 from affectscope.pages import environment
-from affectscope.therapy.questionnaire_answers import Entry, gather_answers, own_rows
-from affectscope.therapy.questionnaire_blank import write_blank
-from affectscope.therapy.questionnaire_group import group_totals, people_of
-from affectscope.therapy.questionnaire_keys import FORMS, GAD_7, PHQ_9, STAI, find_sheet
-from affectscope.therapy.questionnaire_totals import plain_total, scale_total
-from affectscope.therapy.questionnaires import (
+from affectscope.therapy.questionnaires.answers import Entry, gather_answers, own_rows
+from affectscope.therapy.questionnaires.blank import write_blank
+from affectscope.therapy.questionnaires.group import group_totals, people_of
+from affectscope.therapy.questionnaires.keys import FORMS, GAD_7, PHQ_9, STAI, find_sheet
+from affectscope.therapy.questionnaires.report import questionnaire_ranges, questionnaires_content
+from affectscope.therapy.questionnaires.scores import (
     QuestionnaireScore,
     answers_digest,
     questionnaire_scores,
 )
-from affectscope.therapy.questionnaires_report import questionnaire_ranges, questionnaires_content
+from affectscope.therapy.questionnaires.totals import plain_total, scale_total
 
 HEADER = "questionnaire,time,item,score"
 
@@ -377,7 +377,7 @@ def page(scores: Iterable[QuestionnaireScore]) -> str:
     content = questionnaires_content(SimpleNamespace(questionnaires=tuple(scores)))
     return (
         environment()
-        .get_template("therapy/questionnaires.html.jinja")
+        .get_template("therapy/questionnaires/questionnaires.html.jinja")
         .render(questionnaires=content)
     )
 

@@ -36,7 +36,7 @@ from affectscope.records import Notice, Phase
 from affectscope.therapy.assessment import Assessment, assess
 from affectscope.therapy.first_page import MOST_NOTICES, condensed, headline, key_row
 from affectscope.therapy.measures import Measure, percent_text
-from affectscope.therapy.questionnaires import QuestionnaireScore
+from affectscope.therapy.questionnaires.scores import QuestionnaireScore
 from affectscope.therapy.report import (
     content,
     render,

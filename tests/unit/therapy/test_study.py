@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from affectscope.errors import SessionError
-from affectscope.therapy.study import write_study
-from affectscope.therapy.study_rows import StudyFacts
+from affectscope.therapy.study.rows import StudyFacts
+from affectscope.therapy.study.summary import write_study
 
 Results = dict[str, dict[str, Any]]
 Made = Callable[..., Results]

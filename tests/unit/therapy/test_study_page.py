@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from affectscope.therapy.study_beside import agreement_pairs, beside_content
-from affectscope.therapy.study_page import headlines, render
-from affectscope.therapy.study_rows import StudyFacts, StudyRows, long_table, study_rows
-from affectscope.therapy.study_statistics import agreements, group_changes
+from affectscope.therapy.study.beside import agreement_pairs, beside_content
+from affectscope.therapy.study.page import headlines, render
+from affectscope.therapy.study.rows import StudyFacts, StudyRows, long_table, study_rows
+from affectscope.therapy.study.statistics import agreements, group_changes
 
 Results = dict[str, dict[str, Any]]
 Made = Callable[..., Results]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from affectscope.errors import SessionError
-from affectscope.therapy.study_rows import StudyRows, long_table, study_rows
+from affectscope.therapy.study.rows import StudyRows, long_table, study_rows
 
 Results = dict[str, dict[str, Any]]
 Made = Callable[..., Results]

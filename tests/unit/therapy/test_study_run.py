@@ -27,12 +27,12 @@ from affectscope.jobs import Watch
 from affectscope.models.bmmn import BMMN, BMMNConfig
 from affectscope.models.checkpoint import Checkpoint, save_checkpoint
 from affectscope.preprocessing.windows import Preprocessing
-from affectscope.therapy import study_run
-from affectscope.therapy.session_rows import Inputs, read_inputs, read_object
-from affectscope.therapy.study_question import Study, StudyAsked, read_study
-from affectscope.therapy.study_run import run_sessions
-from affectscope.therapy.study_sessions import FoundSession, find_sessions
-from affectscope.therapy.study_worker import SessionWork
+from affectscope.therapy.study import run as study_run
+from affectscope.therapy.study.question import Study, StudyAsked, read_study
+from affectscope.therapy.study.run import run_sessions
+from affectscope.therapy.study.session_rows import Inputs, read_inputs, read_object
+from affectscope.therapy.study.sessions import FoundSession, find_sessions
+from affectscope.therapy.study.worker import SessionWork
 
 SETTINGS = SyntheticSettings(sampling_rate=64.0, frame_rate=0)
 ONE = Watch(processes=1)

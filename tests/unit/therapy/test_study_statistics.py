@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from affectscope.therapy.study_statistics import agreements, group_changes
+from affectscope.therapy.study.statistics import agreements, group_changes
 from group_statistics import simulated_study, stress_predict_table
 
 COLUMNS = ["patient", "session", "number", "measure", "unit", "kind", "before", "after"]
@@ -290,7 +290,7 @@ def test_real_people_whose_answers_do_not_follow_are_not_said_to_agree(real_data
 
 def test_statsmodels_and_scipys_tests_are_loaded_only_when_needed() -> None:
     code = (
-        "import sys, affectscope.therapy.study_statistics\n"
+        "import sys, affectscope.therapy.study.statistics\n"
         "sys.exit(any(name in sys.modules for name in ('statsmodels', 'scipy.stats')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

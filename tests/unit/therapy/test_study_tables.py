@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from affectscope.therapy.study_rows import long_table, study_rows
-from affectscope.therapy.study_statistics import agreements, group_changes
-from affectscope.therapy.study_tables import write_tables
+from affectscope.therapy.study.rows import long_table, study_rows
+from affectscope.therapy.study.statistics import agreements, group_changes
+from affectscope.therapy.study.tables import write_tables
 
 Results = dict[str, dict[str, Any]]
 Made = Callable[..., Results]

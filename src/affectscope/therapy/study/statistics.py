@@ -1,7 +1,7 @@
 """What a study's patients show together: how each measure changed, and which changes agree.
 
 Patients are the unit: several sessions of a patient are averaged first; the mixed model alone looks
-at sessions. The long table is described in ``counted_sessions``, agreement in ``study_agreement``.
+at sessions. The long table is described in ``counted_sessions``, agreement in ``agreement``.
 
 Where no source decides, and what we do:
 1. Holm's correction runs over the measures of one kind.
@@ -27,8 +27,8 @@ from affectscope.evaluation.group_changes import (
 )
 from affectscope.evaluation.statistics import Estimate
 from affectscope.records import FloatArray
-from affectscope.therapy.counted_sessions import counted_sessions
-from affectscope.therapy.study_agreement import Agreement, agreements
+from affectscope.therapy.study.agreement import Agreement, agreements
+from affectscope.therapy.study.counted_sessions import counted_sessions
 
 if TYPE_CHECKING:
     import pandas as pd

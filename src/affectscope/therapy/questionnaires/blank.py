@@ -8,8 +8,8 @@ from pathlib import Path
 from affectscope.errors import InputError, OutputError
 from affectscope.io.files import shown
 from affectscope.io.spreadsheet_text import write_table
-from affectscope.therapy.questionnaire_answers import TIMES
-from affectscope.therapy.questionnaire_keys import FORMS, Sheet, find_sheet
+from affectscope.therapy.questionnaires.answers import TIMES
+from affectscope.therapy.questionnaires.keys import FORMS, Sheet, find_sheet
 
 HEADER = ("questionnaire", "time", "item", "lowest", "highest", "score")
 

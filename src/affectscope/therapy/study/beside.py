@@ -18,15 +18,15 @@ import numpy as np
 from affectscope.figures import svg
 from affectscope.records import FloatArray
 from affectscope.therapy.measures import estimate_text
-from affectscope.therapy.study_figures import agreement_figure
-from affectscope.therapy.study_rows import StudyRows
-from affectscope.therapy.study_sentences import LEVEL, MAIN, p_text
+from affectscope.therapy.study.figures import agreement_figure
+from affectscope.therapy.study.rows import StudyRows
+from affectscope.therapy.study.sentences import LEVEL, MAIN, p_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from affectscope.evaluation.agreement import BlandAltman
-    from affectscope.therapy.study_statistics import Agreement
+    from affectscope.therapy.study.statistics import Agreement
 
 MOST_SENTENCES, MOST_FIGURES = 5, 4
 _SAM_POINTS = 4.0
@@ -37,7 +37,7 @@ Content = dict[str, Any]
 def beside_content(
     rows: StudyRows, table: pd.DataFrame, agreements: Sequence[Agreement]
 ) -> Content | None:
-    """The section's content; None where there is no pair. ``table``: ``study_rows.long_table``."""
+    """The section's content; None where there is no pair. ``table``: ``rows.long_table``."""
     if not agreements:
         return None
     columns = [name for name in MAIN if any(one.second == name for one in agreements)]

@@ -7,10 +7,10 @@ from typing import Any
 
 from affectscope.records import MODALITIES
 from affectscope.therapy.measures import estimate_text, percent_text
-from affectscope.therapy.study_reading import PHASES, StudyMeasure, StudySession
-from affectscope.therapy.study_reporting import NAMES
-from affectscope.therapy.study_rows import StudyRows
-from affectscope.therapy.study_sentences import MAIN
+from affectscope.therapy.study.reading import PHASES, StudyMeasure, StudySession
+from affectscope.therapy.study.reporting import NAMES
+from affectscope.therapy.study.rows import StudyRows
+from affectscope.therapy.study.sentences import MAIN
 
 Content = dict[str, Any]
 

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 from affectscope.evaluation.statistics import Estimate
 from affectscope.io.spreadsheet_text import Cell, write_table
 from affectscope.records import MODALITIES
-from affectscope.therapy.study_reading import PHASES, StudyMeasure, StudySession
-from affectscope.therapy.study_rows import StudyRows
+from affectscope.therapy.study.reading import PHASES, StudyMeasure, StudySession
+from affectscope.therapy.study.rows import StudyRows
 
 if TYPE_CHECKING:
     import pandas as pd
     from _typeshed import DataclassInstance
 
-    from affectscope.therapy.study_statistics import Agreement, GroupChange
+    from affectscope.therapy.study.statistics import Agreement, GroupChange
 
 Row = dict[str, Cell]
 QUADRANTS = ("I", "II", "III", "IV")
@@ -36,7 +36,7 @@ def write_tables(
     agreements: Sequence[Agreement],
     folder: Path,
 ) -> tuple[Path, ...]:
-    """Write the five tables, each whole or not at all; ``table`` is ``study_rows.long_table``.
+    """Write the five tables, each whole or not at all; ``table`` is ``rows.long_table``.
 
     Returns:
         What was written.

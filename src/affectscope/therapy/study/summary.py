@@ -15,11 +15,11 @@ from affectscope.figures import save_figure
 from affectscope.pages import why_no_pdf, write_page
 from affectscope.patient_moves import moves_figure
 from affectscope.records import Notice
-from affectscope.therapy.study_figures import patient_moves
-from affectscope.therapy.study_page import headlines, render
-from affectscope.therapy.study_rows import StudyFacts, StudyRows, long_table, study_rows
-from affectscope.therapy.study_statistics import agreements, group_changes
-from affectscope.therapy.study_tables import write_tables
+from affectscope.therapy.study.figures import patient_moves
+from affectscope.therapy.study.page import headlines, render
+from affectscope.therapy.study.rows import StudyFacts, StudyRows, long_table, study_rows
+from affectscope.therapy.study.statistics import agreements, group_changes
+from affectscope.therapy.study.tables import write_tables
 
 FIGURE = "figure5"
 

@@ -20,12 +20,16 @@ from affectscope.io.files import check_file, sha256, shown, write_text, writing_
 from affectscope.io.run_question import differences
 from affectscope.io.study_file import StudyFile, read_study_file
 from affectscope.therapy.compared import check_asked
-from affectscope.therapy.session_rows import digest, read_object
-from affectscope.therapy.study_sessions import FoundSession
+from affectscope.therapy.study.session_rows import digest, read_object
+from affectscope.therapy.study.sessions import FoundSession
 
 QUESTION = "study.json"
 FORMAT = 1
-_ROOMS = ("io", "preprocessing", "datasets", "models", "inference", "evaluation", "therapy")
+_ROOMS = (
+    "io", "preprocessing", "datasets", "models", "inference", "evaluation", "therapy",
+    "therapy/questionnaires",
+)  # fmt: skip
+"""Where a session's result is decided; the study's page is made anew each time."""
 _WEIGHTS, _CONTRACT = "weights.safetensors", "checkpoint.json"
 
 
@@ -195,7 +199,7 @@ def _answers(folder: Path, file: StudyFile) -> Path | None:
 @cache
 def _code() -> str:
     """The start of the sha256 over the source of all that decides a result."""
-    package = Path(__file__).resolve().parents[1]
+    package = Path(__file__).resolve().parents[2]
     found = hashlib.sha256()
     for room in _ROOMS:
         for path in sorted((package / room).glob("*.py")):

@@ -1,6 +1,6 @@
 """One person's questionnaires before and after a session: totals, what was left out, and why.
 
-Keys and rules are those of ``questionnaire_keys``; the table is that of ``io.questionnaire_table``.
+Keys and rules are those of ``keys``; the table is that of ``io.questionnaire_table``.
 Reliable change after Jacobson and Truax (1991), where the user states a reliability.
 """
 
@@ -17,7 +17,7 @@ from affectscope.evaluation.effect_sizes import ReliableChange, reliable_change
 from affectscope.io.questionnaire_table import AnswerTable, read_answers
 from affectscope.io.reliability import Reliability
 from affectscope.records import Notice
-from affectscope.therapy.questionnaire_answers import (
+from affectscope.therapy.questionnaires.answers import (
     TIMES,
     Answers,
     gather_answers,
@@ -25,8 +25,8 @@ from affectscope.therapy.questionnaire_answers import (
     own_rows,
     unusable_rows,
 )
-from affectscope.therapy.questionnaire_keys import FORMS, Form, Scale
-from affectscope.therapy.questionnaire_totals import contradictions, scale_total
+from affectscope.therapy.questionnaires.keys import FORMS, Form, Scale
+from affectscope.therapy.questionnaires.totals import contradictions, scale_total
 
 UNIT = "points"
 

@@ -1,6 +1,6 @@
 """A study: all session folders below one folder, each done exactly once.
 
-OUT/study.json       what was asked (``study_question``); a run with another question is refused
+OUT/study.json       what was asked (``question``); a run with another question is refused
 OUT/lock             who is at work here; a second run waits, then says so (B05)
 OUT/sessions/NAME/   one session: report, tables, and its row (``session_rows``)
 OUT/tries.json       tries that failed: a session that ends its process is not tried for ever
@@ -26,7 +26,8 @@ from affectscope.io.files import prepare_folder, write_text, writing_in
 from affectscope.io.folder_lock import locked
 from affectscope.io.process_limits import memory_of_machine
 from affectscope.jobs import Failure, Told, Watch, cores, run_watched
-from affectscope.therapy.session_rows import (
+from affectscope.therapy.study.question import Study, StudyAsked, pin, read_study
+from affectscope.therapy.study.session_rows import (
     ANSWERS,
     ROW,
     Inputs,
@@ -34,9 +35,8 @@ from affectscope.therapy.session_rows import (
     read_object,
     stamps_of,
 )
-from affectscope.therapy.study_question import Study, StudyAsked, pin, read_study
-from affectscope.therapy.study_sessions import FoundSession, find_sessions
-from affectscope.therapy.study_worker import DUPLICATE, WORKERS, begin, session_work
+from affectscope.therapy.study.sessions import FoundSession, find_sessions
+from affectscope.therapy.study.worker import DUPLICATE, WORKERS, begin, session_work
 
 LOCK, TRIES = "lock", "tries.json"
 PATIENCE = 60.0
@@ -105,8 +105,8 @@ def run_study(asked: StudyAsked, *, progress: Progress) -> list[str]:
 
 def _write_page(study: Study, rows: Rows) -> list[str]:
     from affectscope.therapy.results import versions
-    from affectscope.therapy.study import write_study
-    from affectscope.therapy.study_rows import StudyFacts
+    from affectscope.therapy.study.rows import StudyFacts
+    from affectscope.therapy.study.summary import write_study
 
     facts = StudyFacts(
         title=study.file.title,

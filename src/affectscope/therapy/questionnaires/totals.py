@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 
 from affectscope.records import Notice
-from affectscope.therapy.questionnaire_answers import Answers, Entry, StatedTotal
-from affectscope.therapy.questionnaire_keys import Form, Scale
+from affectscope.therapy.questionnaires.answers import Answers, Entry, StatedTotal
+from affectscope.therapy.questionnaires.keys import Form, Scale
 
 
 def scale_total(form: Form, scale: Scale, entries: Mapping[int, Entry]) -> tuple[float | None, str]:

@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from affectscope.errors import SessionError
-from affectscope.therapy.study_reading import (
+from affectscope.therapy.study.reading import (
     KINDS,
     PHASES,
     StudyMeasure,

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from affectscope.figures import AFTER, BEFORE, SOFT, TEXT, new_figure, style, svg
-from affectscope.therapy.questionnaire_keys import FORMS
-from affectscope.therapy.questionnaires import QuestionnaireScore
+from affectscope.therapy.questionnaires.keys import FORMS
+from affectscope.therapy.questionnaires.scores import QuestionnaireScore
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +20,7 @@ _WIDTH, _ROW, _FRAME = 7.6, 0.34, 0.55
 
 
 def questionnaires_content(assessment: Assessment) -> dict[str, Any]:
-    """What ``therapy/questionnaires.html.jinja`` fills in."""
+    """What ``therapy/questionnaires/questionnaires.html.jinja`` fills in."""
     from markupsafe import Markup
 
     scores = assessment.questionnaires

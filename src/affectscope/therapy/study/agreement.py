@@ -30,7 +30,7 @@ from affectscope.evaluation.agreement import (
 from affectscope.evaluation.group_changes import all_same, holm_of_tested
 from affectscope.evaluation.statistics import Estimate
 from affectscope.records import FloatArray
-from affectscope.therapy.counted_sessions import counted_sessions
+from affectscope.therapy.study.counted_sessions import counted_sessions
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,7 +17,7 @@ from typing import Literal
 from affectscope.io.number_format import is_missing
 from affectscope.io.questionnaire_table import Answer, AnswerTable
 from affectscope.records import Notice
-from affectscope.therapy.questionnaire_keys import FORMS, Form, Sheet, find_sheet
+from affectscope.therapy.questionnaires.keys import FORMS, Form, Sheet, find_sheet
 
 Time = Literal["before", "after"]
 TIMES: tuple[Time, ...] = ("before", "after")

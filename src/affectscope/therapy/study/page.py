@@ -18,17 +18,17 @@ from affectscope.patient_moves import (
     panels_figure,
 )
 from affectscope.therapy.measures import estimate_text
-from affectscope.therapy.study_beside import beside_content, drawn
-from affectscope.therapy.study_cards import patient_card
-from affectscope.therapy.study_figures import (
+from affectscope.therapy.study.beside import beside_content, drawn
+from affectscope.therapy.study.cards import patient_card
+from affectscope.therapy.study.figures import (
     before_after_figure,
     patient_moves,
     sessions_figure,
 )
-from affectscope.therapy.study_reading import StudySession
-from affectscope.therapy.study_reporting import AUTHORS, consort_items, identity
-from affectscope.therapy.study_rows import AFFECT, StudyFacts, StudyRows
-from affectscope.therapy.study_sentences import (
+from affectscope.therapy.study.reading import StudySession
+from affectscope.therapy.study.reporting import AUTHORS, consort_items, identity
+from affectscope.therapy.study.rows import AFFECT, StudyFacts, StudyRows
+from affectscope.therapy.study.sentences import (
     MAIN,
     cannot_be_tested,
     headline,
@@ -40,7 +40,7 @@ from affectscope.therapy.study_sentences import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from affectscope.therapy.study_statistics import Agreement, GroupChange
+    from affectscope.therapy.study.statistics import Agreement, GroupChange
 
 MOST_MEASURES = 12
 """With a panel of their own; patients.csv holds all."""
@@ -78,7 +78,7 @@ def render(
         **_moves(rows),
         **_figures(rows, table),
     }
-    return environment().get_template("therapy/study.html.jinja").render(content)
+    return environment().get_template("therapy/study/study.html.jinja").render(content)
 
 
 def headlines(rows: StudyRows, changes: Sequence[GroupChange]) -> list[str]:

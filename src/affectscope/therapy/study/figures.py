@@ -14,15 +14,15 @@ from affectscope.evaluation.statistics import Estimate
 from affectscope.figures import AFTER, BEFORE, SOFT, TEXT, TRUTH, mark_simulated, style
 from affectscope.patient_moves import PatientMove, Span
 from affectscope.records import FloatArray
-from affectscope.therapy.study_reading import PHASES, StudySession
-from affectscope.therapy.study_rows import AFFECT, StudyRows
+from affectscope.therapy.study.reading import PHASES, StudySession
+from affectscope.therapy.study.rows import AFFECT, StudyRows
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from affectscope.therapy.study_statistics import Agreement
+    from affectscope.therapy.study.statistics import Agreement
 
 _COLUMNS = 4
 _WIDTH, _HEIGHT = 2.15, 2.3
@@ -55,7 +55,7 @@ def patient_moves(rows: StudyRows) -> list[PatientMove]:
 def before_after_figure(table: pd.DataFrame, measures: Sequence[str], simulated: bool) -> Figure:
     """A panel for each measure: every patient's mean before and after, and the mean over them.
 
-    ``table`` is ``study_rows.long_table``.
+    ``table`` is ``rows.long_table``.
     """
     figure, panels = _panels(len(measures), simulated)
     with style():

@@ -19,7 +19,8 @@ from affectscope.io.folder_lock import shared
 from affectscope.io.session_file import SessionFile, read_session_file
 from affectscope.io.session_phases import check_inside, stated_phases
 from affectscope.io.study_file import NAME as STUDY_FILE
-from affectscope.therapy.session_rows import (
+from affectscope.therapy.study.question import Study, check_model
+from affectscope.therapy.study.session_rows import (
     ROW,
     Inputs,
     Stamp,
@@ -29,8 +30,7 @@ from affectscope.therapy.session_rows import (
     same_content,
     stamps_of,
 )
-from affectscope.therapy.study_question import Study, check_model
-from affectscope.therapy.study_sessions import FoundSession
+from affectscope.therapy.study.sessions import FoundSession
 
 if TYPE_CHECKING:
     from affectscope.inference.predictor import Predictor
@@ -193,7 +193,7 @@ def begin(study: Study, session: FoundSession) -> Begun:
     answers = None if stated is None or stated.questionnaires else study.answers
     own = ""
     if answers is not None and stated is not None:
-        from affectscope.therapy.questionnaires import answers_digest
+        from affectscope.therapy.questionnaires.scores import answers_digest
 
         own = answers_digest(answers, stated.subject_id, stated.session_id)
     stamps = stamps_of(session.folder, answers)

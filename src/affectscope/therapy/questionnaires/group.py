@@ -17,7 +17,7 @@ import numpy as np
 
 from affectscope.evaluation.statistics import Estimate
 from affectscope.io.questionnaire_table import AnswerTable
-from affectscope.therapy.questionnaire_answers import (
+from affectscope.therapy.questionnaires.answers import (
     TIMES,
     Answers,
     Entry,
@@ -25,8 +25,8 @@ from affectscope.therapy.questionnaire_answers import (
     gather_answers,
     own_rows,
 )
-from affectscope.therapy.questionnaire_keys import FORMS, Form, Scale
-from affectscope.therapy.questionnaire_totals import plain_total, scale_total
+from affectscope.therapy.questionnaires.keys import FORMS, Form, Scale
+from affectscope.therapy.questionnaires.totals import plain_total, scale_total
 
 LEAST_PEOPLE = 10
 """Fewer say nothing about how the two kinds of items go together."""

@@ -15,8 +15,8 @@ from typing import Any
 from affectscope.errors import CODES
 from affectscope.pages import INTENDED_USE
 from affectscope.records import MODALITIES
-from affectscope.therapy.study_reading import PHASES, StudySession
-from affectscope.therapy.study_rows import StudyFacts, StudyRows
+from affectscope.therapy.study.reading import PHASES, StudySession
+from affectscope.therapy.study.rows import StudyFacts, StudyRows
 
 AUTHORS = "To be filled in by the study's authors"
 NAMES = {"face": "face video", "ecg": "ECG", "eda": "EDA"}

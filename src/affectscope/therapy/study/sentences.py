@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from affectscope.pages import INTENDED_USE
-from affectscope.therapy.study_rows import StudyFacts, StudyRows
+from affectscope.therapy.study.rows import StudyFacts, StudyRows
 
 if TYPE_CHECKING:
-    from affectscope.therapy.study_statistics import GroupChange
+    from affectscope.therapy.study.statistics import GroupChange
 
 MAIN = ("valence", "arousal", "heart rate", "EDA level")
 """What the first page says in words."""
