@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "docs" / "faults.md"
-_ROW = re.compile(r"\| ([VPF]\d\d) \| ([PNR]) \| ([^|]+) \|([^|]*)\|")
+_ROW = re.compile(r"\| ([VPFBWG]\d\d) \| ([PNR]) \| ([^|]+) \|([^|]*)\|")
 _ID = re.compile(r"_([A-Z]\d\d)(?=_|$)")
 
 

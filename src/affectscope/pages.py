@@ -11,6 +11,8 @@ Where WeasyPrint's documentation is silent, and what we do:
 3. Figures are handed to it as pictures: as elements of the page each of their strokes would get a
    style of its own, which takes as long as all else.
 4. A PDF of an earlier page never stays beside a new page that could not be drawn.
+5. Importing it makes Pillow take cut pictures for whole ones, in all of this process; that is
+   taken back. Our fonts are made known to it once in a process, since it copies them each time.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +87,7 @@ def why_no_pdf(path: Path) -> str:
     if _beside(path, "pdf").exists():
         return ""
     try:
-        _weasyprint()
+        pdf_library()
     except MissingExtraError as error:
         return f"{error.sentence} {error.remedy}"
     return "The page could not be drawn as PDF. Print the HTML, which holds the same."
@@ -94,12 +97,15 @@ def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(f"{path.name}.{suffix}")
 
 
-def _weasyprint() -> Any:
-    """WeasyPrint.
+def pdf_library() -> Any:
+    """WeasyPrint, with what importing it changes elsewhere taken back.
 
     Raises:
         MissingExtraError: E_EXTRA where it, or one of the system's libraries it needs, is missing.
     """
+    from PIL import ImageFile
+
+    strict = ImageFile.LOAD_TRUNCATED_IMAGES
     try:
         return require("weasyprint", "A page as PDF", "pdf")
     except OSError as error:
@@ -109,23 +115,22 @@ def _weasyprint() -> Any:
             "Install them with the system's package manager (Debian: apt install libpango-1.0-0"
             " libpangoft2-1.0-0 libharfbuzz-subset0).",
         ) from error
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = strict
 
 
 def _drawn(page: str) -> bytes | None:
     """The page as PDF, the same bytes for the same page; None where it cannot be made."""
     try:
-        weasyprint = _weasyprint()
+        weasyprint = pdf_library()
     except MissingExtraError:
         return None
-    from weasyprint.text.fonts import FontConfiguration
-
-    fonts, fetcher = FontConfiguration(), _fetcher()
     with _quiet():
         try:
+            fetcher, fonts, style = _own_style()
             html = weasyprint.HTML(string=_with_pictures(page), url_fetcher=fetcher)
             for element in html.etree_element.iter():
                 element.attrib.pop("rel", None)  # rel="attachment" would put a file into the PDF
-            style = weasyprint.CSS(string=_own_style(), url_fetcher=fetcher, font_config=fonts)
             drawn: bytes = html.write_pdf(stylesheets=[style], font_config=fonts)
         except Exception as error:  # a page that cannot be drawn must not cost the result
             _LOG.warning("W_NO_PDF: the page could not be drawn as PDF (%r)", error)
@@ -143,22 +148,31 @@ def _with_pictures(page: str) -> str:
     return re.sub('<svg role="img".*?</svg>', picture, page, flags=re.DOTALL)
 
 
-def _own_style() -> str:
-    """The fonts; "important", since a page's own style counts more than one from outside."""
+@cache
+def _own_style() -> tuple[Any, Any, Any]:
+    """What fetches, the fonts, and the style that names them.
+
+    "Important", since a page's own style counts more than one from outside.
+    """
+    import weasyprint
+    from weasyprint.text.fonts import FontConfiguration
+
+    fetcher, fonts = _fetcher(), FontConfiguration()
     faces = "".join(
         f'@font-face {{ font-family: "{family}"; font-weight: {weight};'
         f" src: url({_FONT_ADDRESS}{name}); }}\n"
         for family, weight, name in _FONTS
     )
-    return f"""{faces}
+    text = f"""{faces}
     @page {{ font-family: "Page Sans", sans-serif; }}
     body {{ font-family: "Page Sans", sans-serif !important; }}
     code, pre {{ font-family: "Page Mono", "Page Sans", monospace !important; }}
     img.figure {{ width: 100%; height: auto; display: block; }}"""
+    return fetcher, fonts, weasyprint.CSS(string=text, url_fetcher=fetcher, font_config=fonts)
 
 
 def _fetcher() -> Any:
-    """Hands out what ``_own_style`` names and what stands in the page; refuses all else."""
+    """Hands out our fonts and what stands in the page; refuses all else."""
     import matplotlib as mpl
     from weasyprint.urls import URLFetcher, URLFetcherResponse
 

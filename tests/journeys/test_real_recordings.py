@@ -55,6 +55,7 @@ def test_the_files_that_an_assessment_writes(event_related: Path, tmp_path: Path
     assert {path.name for path in out.iterdir()} == {
         "result.json",
         "report.html",
+        "report.pdf",
         "timeline.parquet",
         "timeline.csv",
         "quality.parquet",

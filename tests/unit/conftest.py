@@ -6,8 +6,21 @@ import re
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
+
+from affectscope.errors import MissingExtraError
+from affectscope.pages import pdf_library
+
+
+@pytest.fixture(scope="session")
+def weasyprint() -> Any:
+    """What draws PDFs; the test is skipped where it is not installed."""
+    try:
+        return pdf_library()
+    except MissingExtraError as error:
+        pytest.skip(str(error))
 
 
 @dataclass(frozen=True)

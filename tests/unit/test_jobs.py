@@ -95,15 +95,14 @@ def watched(poison: ModuleType, tmp_path: Path) -> Callable[..., Heard]:
     """Run tasks of ``poison_tasks``; every process has ended afterwards."""
 
     def run(tasks: Sequence[str], *, watch: Watch, **more: Any) -> Heard:
-        heard = Heard()
+        heard, before = Heard(), psutil.Process().children()
         make = getattr(poison, more.pop("make", "make"))
         told = heard.told(more.pop("then", lambda _task: None))
         try:
             run_watched(partial(make, tmp_path), tasks, told=told, watch=watch, **more)
         finally:
-            helpers = ("resource_tracker", "forkserver")
-            left = [child.cmdline() for child in psutil.Process().children()]
-            assert not [line for line in left if not any(name in str(line) for name in helpers)]
+            left = [child.cmdline() for child in psutil.Process().children() if child not in before]
+            assert not [line for line in left if "resource_tracker" not in str(line)]
         return heard
 
     return run

@@ -8,6 +8,7 @@ import io
 import os
 import re
 import socketserver
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from PIL import Image
 
 from affectscope.pages import why_no_pdf, write_page
 
-pytest.importorskip("weasyprint", reason="the extra [pdf] is not installed")
+pytestmark = pytest.mark.usefixtures("weasyprint")
 
 SIMPLE = "<!doctype html><html lang='en'><head><title>A title</title></head><body>{}</body></html>"
 
@@ -90,11 +91,9 @@ def test_W28_nothing_is_fetched_for_a_pdf(
 
 
 def test_W28_the_addresses_above_are_live(
-    listener: Any, tmp_path: Path, pdf_content: Callable[[bytes], Any]
+    listener: Any, tmp_path: Path, pdf_content: Callable[[bytes], Any], weasyprint: Any
 ) -> None:
     """WeasyPrint left to itself fetches them: the test above can fail."""
-    import weasyprint
-
     secret, picture = tmp_path / "secret.txt", tmp_path / "secret.png"
     secret.write_text("the secret content of a file")
     Image.new("RGB", (9, 9), "red").save(picture)
@@ -203,3 +202,13 @@ def test_a_page_that_cannot_be_drawn_is_written_as_html(
     assert write_page(page, tmp_path / "report") == (tmp_path / "report.html",)
     assert "W_NO_PDF" in caplog.text
     assert "Print the HTML" in why_no_pdf(tmp_path / "report")
+
+
+def test_a_cut_picture_stays_cut_after_a_pdf_was_made(tmp_path: Path) -> None:
+    """WeasyPrint tells Pillow to take cut pictures for whole ones; a photo must not be."""
+    code = (
+        "import sys; from pathlib import Path; from affectscope.pages import write_page;"
+        " from PIL import ImageFile; write_page('<p>x</p>', Path(sys.argv[1]) / 'page');"
+        " assert 'weasyprint' in sys.modules; sys.exit(ImageFile.LOAD_TRUNCATED_IMAGES)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False).returncode == 0

@@ -85,6 +85,13 @@ def stated_phases(
         SessionError: E_SESSION for parts that cannot lie in the session.
     """
     start, end = recording.span
+    if end <= start and (entry.thirds or entry.minutes is not None):
+        raise SessionError(
+            "E_SESSION",
+            f"The video does not state how long it is, so that the parts in {document} cannot be"
+            " laid out.",
+            "State before and after in seconds under [phases] in session.toml.",
+        )
     if entry.thirds:
         third = (end - start) / 3
         phases = (Phase("before", start, start + third), Phase("after", end - third, end))

@@ -290,3 +290,14 @@ def test_whatever_stands_there_is_read_or_refused(phases: dict[str, Any], measur
     ):
         with contextlib.suppress(SessionError):
             read()
+
+
+def test_parts_that_hang_on_an_unknown_end_are_refused() -> None:
+    """Some recorders write videos that do not state how long they are."""
+    video = VideoTrack(Path("face.webm"), 64, 64, "vp8", 25.0, 0.0, 0.0, 0.0)
+    endless = Recording("P", "s", False, video=video)
+    for asked in (PhasesEntry(thirds=True), PhasesEntry(minutes=1.0)):
+        with pytest.raises(SessionError) as caught:
+            stated_phases(asked, endless, "study.toml")
+        assert "does not state how long it is" in caught.value.sentence
+    assert stated_phases(PhasesEntry((0.0, 5.0), (6.0, 9.0)), endless, "study.toml") is not None

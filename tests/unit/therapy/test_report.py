@@ -191,11 +191,11 @@ def test_W09_every_stored_text_comes_through_the_templates(
     assert "49" not in page.split("<title>")[1].split("</title>")[0]
 
 
+@pytest.mark.usefixtures("weasyprint")
 def test_W09_payloads_do_nothing_in_the_pdf_and_are_shown(
     tmp_path: Path, pdf_content: Callable[[bytes], Any]
 ) -> None:
     """The same template engine and style, a short page: names go into the margins as well."""
-    pytest.importorskip("weasyprint", reason="the extra [pdf] is not installed")
     name = ' "} @page { size: 9cm } </style><link rel=attachment href=file:///etc/passwd>'
     error = SessionError("E_SESSION", "\n".join(PAYLOADS), "".join(PAYLOADS))
     for path in write_rejection(error, name, tmp_path / "report.html"):
@@ -258,10 +258,10 @@ def test_G10_the_first_page_bears_intervals_model_limits_and_no_diagnosis(
     assert page.index("Simulated people") < page.index("<main>")
 
 
+@pytest.mark.usefixtures("weasyprint")
 def test_the_first_page_fits_on_one_sheet_and_the_pdf_says_what_the_page_says(
     values: dict[str, Any], tmp_path: Path, pdf_content: Callable[[bytes], Any]
 ) -> None:
-    pytest.importorskip("weasyprint", reason="the extra [pdf] is not installed")
     (said,) = values["questionnaires"]["rows"]
     many = [{**said, "measure": f"Form {number}"} for number in range(10)]
     more = {**values, "questionnaires": {**values["questionnaires"], "rows": many}}

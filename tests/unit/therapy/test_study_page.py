@@ -104,8 +104,8 @@ def test_banners_counts_and_rules_come_before_any_result(troubled: str) -> None:
 
 def test_what_was_left_out_stands_on_the_page_with_code_and_reason(troubled: str) -> None:
     text = Parsed(troubled).text
-    assert "E_TASK_TIMEOUT It did not go on." in text
-    assert "heart rate, RMSSD, SDNN W_PHASE_COVERAGE" in text
+    assert "It did not go on. E_TASK_TIMEOUT" in text
+    assert "heart rate, RMSSD, SDNN its signal is usable for less than 50%" in text
     assert "Rejected sessions: E_TASK_TIMEOUT 1" in text
     assert "W_FORCED_SCORE in 1" in text
 
@@ -259,3 +259,28 @@ def test_W09_sixty_payloads_in_every_field_are_inert(simulated_study: Made) -> N
         del nasty.elements[drawn], harmless.elements[drawn]
     assert nasty.elements == harmless.elements
     assert set(nasty.attributes) == set(harmless.attributes)
+
+
+def test_of_very_many_sessions_the_first_ones_are_told_and_the_rest_is_counted(
+    simulated_study: Made,
+) -> None:
+    few = simulated_study(2)
+    shown = page(
+        {f"{name}-{copy}": _of(one, copy) for copy in range(130) for name, one in few.items()}
+    )
+    assert "The first 200 of 260 patients" in shown
+    assert shown.count('<section class="patient') == 200
+
+
+def test_sessions_left_out_for_one_reason_share_a_line(simulated_study: Made) -> None:
+    results = simulated_study(20)
+    for result in list(results.values())[:15]:
+        result["phase_coverage"]["before"]["eda"] = 0.2
+    shown = page(results)
+    assert "<strong>15</strong>: " in shown
+    assert "and 3 more (exclusions.csv)" in shown
+
+
+def _of(result: dict[str, Any], copy: int) -> dict[str, Any]:
+    """The same session as if it were another patient's."""
+    return {**result, "subject_id": f"{result['subject_id']}-{copy}"}

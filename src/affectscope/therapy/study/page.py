@@ -44,6 +44,10 @@ if TYPE_CHECKING:
 
 MOST_MEASURES = 12
 """With a panel of their own; patients.csv holds all."""
+MOST_SESSIONS = 200
+"""About as many are told one by one; sessions.csv holds all. 2,000 would be hundreds of sheets."""
+MOST_NAMES = 12
+"""Sessions that were left out for one reason, by name; exclusions.csv holds all."""
 Content = dict[str, Any]
 
 
@@ -69,8 +73,9 @@ def render(
         "group_notes": _notes(changes),
         "mixed": [_mixed_row(rows, one) for one in changes if one.mixed is not None],
         "beside": beside_content(rows, table, agreements),
-        "patients": [patient_card(rows, patient) for patient in rows.patients],
-        "exclusions": rows.exclusions,
+        "patients": [patient_card(rows, patient) for patient in _told_one_by_one(rows)],
+        "patients_in_all": len(rows.patients),
+        "exclusions": _exclusions(rows),
         "consort": consort_items(rows, facts),
         "authors": AUTHORS,
         "limits": limits(rows),
@@ -96,6 +101,35 @@ def _counts(rows: StudyRows, facts: StudyFacts) -> list[tuple[str, int]]:
         ("sessions counted", len(rows.counted)),
         ("sessions excluded", len(rows.sessions) - len(rows.counted)),
         ("patients counted", len({one.patient for one in rows.counted})),
+    ]
+
+
+def _told_one_by_one(rows: StudyRows) -> list[str]:
+    told: list[str] = []
+    sessions = 0
+    for patient in rows.patients:
+        if sessions >= MOST_SESSIONS:
+            break
+        told.append(patient)
+        sessions += len(rows.of(patient))
+    return told
+
+
+def _exclusions(rows: StudyRows) -> list[Content]:
+    """One row for all sessions from which the same was left out for the same reason."""
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for one in rows.exclusions:
+        alike.setdefault((one.measures, one.code, one.reason), []).append(one.session)
+    return [
+        {
+            "measures": measures,
+            "code": code,
+            "reason": reason,
+            "sessions": names[:MOST_NAMES],
+            "more": max(0, len(names) - MOST_NAMES),
+            "count": len(names),
+        }
+        for (measures, code, reason), names in alike.items()
     ]
 
 

@@ -115,7 +115,7 @@ def _write_page(study: Study, rows: Rows) -> list[str]:
         least_usable=study.file.least_usable,
         question=study.question,
         versions={**versions(), "statsmodels": version("statsmodels")},
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
     out = study.asked.out
     with writing_in(out):
