@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from affectscope.cli_inspect import inspect
+from affectscope.cli_options import CheckpointFolder, Force, Minutes, Out, Rate, Thirds
 from affectscope.cli_people import people
 from affectscope.cli_questionnaire import questionnaire
 from affectscope.cli_simulate import simulate
@@ -51,32 +52,17 @@ ProtocolLetter = Literal["A", "B", "C", "D"]
 FacesMode = Literal["fold", "frozen", "fine-tuned"]
 Accelerator = Literal["cpu", "gpu", "auto"]
 Folder = Annotated[Path, typer.Argument(help="The session's folder.")]
-Out = Annotated[Path, typer.Option(help="The folder to write into.")]
 
 
 @app.command()
 def assess(
     session: Folder,
     out: Out,
-    checkpoint: Annotated[Path | None, typer.Option(help="A checkpoint's folder.")] = None,
-    rate: Annotated[
-        float | None,
-        typer.Option(
-            min=0.1, max=120, help="Analysed times per second; default: every frame up to 30."
-        ),
-    ] = None,
-    force: Annotated[
-        bool,
-        typer.Option("--force", help="Score with weights not fitted on people; marked as such."),
-    ] = False,
-    minutes: Annotated[
-        float | None,
-        typer.Option(help="Length of the first and the last part; overrides session.toml."),
-    ] = None,
-    thirds: Annotated[
-        bool,
-        typer.Option("--thirds", help="Compare the outer thirds; overrides session.toml."),
-    ] = False,
+    checkpoint: CheckpointFolder = None,
+    rate: Rate = None,
+    force: Force = False,
+    minutes: Minutes = None,
+    thirds: Thirds = False,
 ) -> None:
     """Assess a session: a report, tables over time, and result.json."""
     from affectscope.inference.predictor import load_checkpoint

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from affectscope.cli_options import CheckpointFolder, Force, Minutes, Rate, Thirds
 from affectscope.progress import progress_bar
 
 _INTERRUPTED = 130
@@ -16,20 +17,10 @@ _INTERRUPTED = 130
 def study(
     folder: Annotated[Path, typer.Argument(help="A folder of session folders, and study.toml.")],
     out: Annotated[Path, typer.Option(help="The folder for results, and to go on in.")],
-    checkpoint: Annotated[Path | None, typer.Option(help="A checkpoint's folder.")] = None,
-    rate: Annotated[
-        float | None,
-        typer.Option(
-            min=0.1, max=120, help="Analysed times per second; default: every frame up to 30."
-        ),
-    ] = None,
-    minutes: Annotated[
-        float | None,
-        typer.Option(help="Compare the first and the last so many minutes of every session."),
-    ] = None,
-    thirds: Annotated[
-        bool, typer.Option("--thirds", help="Compare the first and the last third.")
-    ] = False,
+    checkpoint: CheckpointFolder = None,
+    rate: Rate = None,
+    minutes: Minutes = None,
+    thirds: Thirds = False,
     processes: Annotated[
         int | None, typer.Option(min=1, help="Sessions at a time; default: one per core.")
     ] = None,
@@ -37,10 +28,7 @@ def study(
         bool,
         typer.Option("--pdf/--no-pdf", help="A report.pdf for each session, which takes longer."),
     ] = True,
-    force: Annotated[
-        bool,
-        typer.Option("--force", help="Score with weights not fitted on people; marked as such."),
-    ] = False,
+    force: Force = False,
 ) -> None:
     """Assess every session below a folder, then write study.html; the same command goes on."""
     from affectscope.therapy.study.question import StudyAsked
