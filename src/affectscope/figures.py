@@ -99,10 +99,7 @@ def time_axis(axes: Axes, span: tuple[float, float]) -> None:
 
 def circumplex_base(axes: Axes) -> None:
     """The plane of valence and arousal, both in [-1, 1]: circle, axes, four named quadrants."""
-    angle = np.linspace(0, 2 * np.pi, 200)
-    axes.plot(np.cos(angle), np.sin(angle), color=SOFT, lw=0.8)
-    axes.axhline(0, color=SOFT, lw=0.8)
-    axes.axvline(0, color=SOFT, lw=0.8)
+    circle_and_axes(axes, 0.8)
     for x, y, number, meaning in QUADRANTS:
         axes.text(
             1.08 * x, 1.05 if y > 0 else -1.12, f"{number} {meaning}",
@@ -112,6 +109,14 @@ def circumplex_base(axes: Axes) -> None:
     axes.set(xticks=(-1, -0.5, 0, 0.5, 1), yticks=(-1, -0.5, 0, 0.5, 1))
     axes.set_aspect("equal")
     axes.grid(visible=False)
+
+
+def circle_and_axes(axes: Axes, width: float) -> None:
+    """The unit circle and the two zero lines, ``width`` points wide."""
+    angle = np.linspace(0, 2 * np.pi, 200)
+    axes.plot(np.cos(angle), np.sin(angle), color=SOFT, lw=width)
+    axes.axhline(0, color=SOFT, lw=width)
+    axes.axvline(0, color=SOFT, lw=width)
 
 
 def mark_simulated(figure: Figure) -> None:

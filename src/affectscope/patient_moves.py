@@ -24,9 +24,9 @@ from affectscope.figures import (
     AFTER,
     BEFORE,
     QUADRANTS,
-    SOFT,
     TEXT,
     TRUTH,
+    circle_and_axes,
     circumplex_base,
     mark_simulated,
     style,
@@ -156,10 +156,7 @@ def _large_circumplex(axes: Axes, moves: Sequence[PatientMove]) -> None:
 
 
 def _small_circumplex(axes: Axes, move: PatientMove) -> None:
-    angle = np.linspace(0, 2 * np.pi, 100)
-    axes.plot(np.cos(angle), np.sin(angle), color=SOFT, lw=0.6)
-    axes.axhline(0, color=SOFT, lw=0.5)
-    axes.axvline(0, color=SOFT, lw=0.5)
+    circle_and_axes(axes, 0.6)
     for x, y, number, _ in QUADRANTS:
         axes.text(
             1.08 * x, 1.08 * y, number, fontsize=6.5, color=TEXT,

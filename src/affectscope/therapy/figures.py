@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def _shade(panels: Sequence[Axes], phases: Sequence[Phase]) -> None:
+def shade(panels: Sequence[Axes], phases: Sequence[Phase]) -> None:
     """The compared phases behind all panels, named above the first: grey paper has no colours."""
     for phase, colour in zip(phases, (BEFORE, AFTER), strict=True):
         for axes in panels:
@@ -55,7 +55,7 @@ def affect_over_time(
     with style():
         figure, panels = new_figure(8.6, 3.6, rows=2)
         if phases:
-            _shade(panels, phases)
+            shade(panels, phases)
         for axes, name, colour in zip(panels, AFFECT, (VALENCE, AROUSAL), strict=True):
             times, values = thinned(prediction.times, prediction.target(name))
             axes.axhline(0, color=SOFT, lw=0.8)
@@ -152,7 +152,7 @@ def body_over_time(course: pd.DataFrame, phases: Sequence[Phase]) -> Figure | No
     times = course["time"].to_numpy(dtype=np.float64)
     with style():
         figure, panels = new_figure(8.6, 1.1 * len(rows) + 0.5, rows=len(rows))
-        _shade(panels, phases)
+        shade(panels, phases)
         for axes, (column, label, colour) in zip(panels, rows, strict=True):
             axes.plot(*thinned(times, course[column].to_numpy()), color=colour, lw=1.3)
             axes.set_ylabel(label)

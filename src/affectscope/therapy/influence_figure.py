@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from affectscope.figures import AFTER, BEFORE, HEART, SKIN, SOFT, TEXT, style, time_axis
+from affectscope.figures import HEART, SKIN, SOFT, TEXT, style, time_axis
 from affectscope.records import FloatArray, Modality, Phase
+from affectscope.therapy.figures import shade
 from affectscope.therapy.influence import SHOWN, Influence
 
 if TYPE_CHECKING:
@@ -51,13 +52,7 @@ def influence_over_time(
     with style():
         figure = Figure(figsize=(8.6, 4.1 + lanes), layout="constrained")
         panels = figure.subplots(3, 1, sharex=True, height_ratios=(1.8, 1.8, lanes))
-        for phase, colour in zip(phases, (BEFORE, AFTER), strict=True):
-            for axes in panels:
-                axes.axvspan(phase.start, phase.end, color=colour, alpha=0.08, lw=0)
-            panels[0].text(
-                (phase.start + phase.end) / 2, 1.0, phase.name, ha="center", va="bottom",
-                fontsize=8, color=TEXT, transform=panels[0].get_xaxis_transform(),
-            )  # fmt: skip
+        shade(panels, phases)
         for column, target in enumerate(SHOWN):
             _effects(panels[column], influence, edges, column)
             panels[column].set_ylabel(f"{target}:\nwith minus without")
