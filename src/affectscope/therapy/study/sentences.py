@@ -71,7 +71,7 @@ def _test(change: GroupChange) -> str:
     if change.p_holm is None:
         return f"{text}."
     chance = "" if change.p_holm < LEVEL else ": it may be chance"
-    return f"{text}, {_equal(change.p_holm)} after Holm{chance}."
+    return f"{text}, after Holm p {_equal(change.p_holm)}{chance}."
 
 
 def _equal(p: float) -> str:
