@@ -5,7 +5,7 @@ Where no rule is written, and what we do:
 1. Of the notices the first page tells ``MOST_NOTICES`` kinds, each once per modality, in the words
    of ``errors.CODES``, with how often and how long; first what stopped something, then what makes
    the comparison doubtful, then the longest. Every notice in full stands in the details.
-2. A measure "rose" or "fell" only where the interval of its change leaves no doubt about it.
+2. A measure "rose" or "fell" only where the interval of its change excludes 0.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ a model that was replaced, an optional part that is not installed) ends the stud
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -58,6 +59,8 @@ def session_work(study: Study) -> Callable[[FoundSession, Alive], None]:
         force=True,
     )
     logging.captureWarnings(True)
+    with (study.asked.out / LOG).open("ab") as log:  # what libraries say past Python's logging
+        os.dup2(log.fileno(), 2)
     held = shared(study.asked.out / WORKERS)
     predictor = None
     if study.asked.checkpoint is not None:
