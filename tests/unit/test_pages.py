@@ -204,11 +204,21 @@ def test_a_page_that_cannot_be_drawn_is_written_as_html(
     assert "Print the HTML" in why_no_pdf(tmp_path / "report")
 
 
-def test_a_cut_picture_stays_cut_after_a_pdf_was_made(tmp_path: Path) -> None:
-    """WeasyPrint tells Pillow to take cut pictures for whole ones; a photo must not be."""
+def test_a_pdf_leaves_nothing_behind_in_its_process_and_on_the_disk(tmp_path: Path) -> None:
+    """WeasyPrint tells Pillow to take cut pictures for whole ones, and copies fonts."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     code = (
         "import sys; from pathlib import Path; from affectscope.pages import write_page;"
         " from PIL import ImageFile; write_page('<p>x</p>', Path(sys.argv[1]) / 'page');"
         " assert 'weasyprint' in sys.modules; sys.exit(ImageFile.LOAD_TRUNCATED_IMAGES)"
     )
-    assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False).returncode == 0
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TMPDIR": str(temporary)},
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert list(temporary.iterdir()) == []
