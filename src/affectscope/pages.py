@@ -17,6 +17,7 @@ Where WeasyPrint's documentation is silent, and what we do:
 
 from __future__ import annotations
 
+import atexit
 import base64
 import logging
 import re
@@ -158,6 +159,7 @@ def _own_style() -> tuple[Any, Any, Any]:
     from weasyprint.text.fonts import FontConfiguration
 
     fetcher, fonts = _fetcher(), FontConfiguration()
+    atexit.register(_own_style.cache_clear)  # it removes its copies of the fonts when it goes
     faces = "".join(
         f'@font-face {{ font-family: "{family}"; font-weight: {weight};'
         f" src: url({_FONT_ADDRESS}{name}); }}\n"
