@@ -28,10 +28,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from affectscope.errors import MissingExtraError, require
+from affectscope.figures import svg
 from affectscope.io.files import write_text, write_with
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
+    from matplotlib.figure import Figure
 
 INTENDED_USE = "Research use, not a medical device."
 
@@ -58,6 +61,13 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def inline_figure(figure: Figure | None, description: str) -> Markup | None:
+    """A figure as an SVG that a template takes as it is; None where there is no figure."""
+    from markupsafe import Markup
+
+    return None if figure is None else Markup(svg(figure, description))
 
 
 def write_page(page: str, path: Path, *, pdf: bool = True) -> tuple[Path, ...]:

@@ -21,6 +21,8 @@ ImageArray = NDArray[np.uint8]
 
 Modality = Literal["face", "ecg", "eda"]
 MODALITIES: tuple[Modality, ...] = ("face", "ecg", "eda")
+MODALITY_NAMES: dict[Modality, str] = {"face": "Face", "ecg": "ECG", "eda": "EDA"}
+"""As pages and figures write them."""
 
 PersonRule = Literal["largest", "left", "right", "box", "photo"]
 """Whom to follow in a video: the largest face, the one furthest to the left or right, the one in a

@@ -30,6 +30,8 @@ import numpy as np
 from affectscope.evaluation.statistics import Estimate
 from affectscope.records import FloatArray
 
+LEVEL = 0.05
+"""Below it a p is called small, after correction where several are looked at."""
 MOST_EXACT_FLIPS = 16
 """People up to whom all 2^P sign flips are counted."""
 FLIPS = 20_000

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from affectscope.figures import svg
 from affectscope.inspection import figures, lines
 from affectscope.inspection.facts import ChannelFacts, FileFacts, SignalFacts, VideoFacts
 from affectscope.io.files import write_text
-from affectscope.pages import INTENDED_USE, environment
+from affectscope.pages import INTENDED_USE, environment, inline_figure
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -76,7 +75,5 @@ def _channel(channel: ChannelFacts, file: SignalFacts) -> dict[str, Any]:
     }
 
 
-def _plots(drawn: Sequence[Figure], description: str) -> list[Markup]:
-    from markupsafe import Markup
-
-    return [Markup(svg(figure, description)) for figure in drawn]
+def _plots(drawn: Sequence[Figure], description: str) -> list[Markup | None]:
+    return [inline_figure(figure, description) for figure in drawn]

@@ -47,6 +47,17 @@ def check_file(path: Path) -> int:
     return size
 
 
+def lies_inside(folder: Path, name: str) -> bool:
+    """Whether a stated file lies in the folder, by name and also by way of links."""
+    path = Path(name)
+    if "\0" in name or path.is_absolute() or ".." in path.parts:
+        return False
+    try:
+        return (folder / path).resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # a loop of links leads nowhere
+        return False
+
+
 def sha256(path: Path) -> str:
     """The file's sha256 as 64 hex digits, read in pieces."""
     digest = hashlib.sha256()

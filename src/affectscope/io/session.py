@@ -20,7 +20,7 @@ from affectscope.io.clock_alignment import align_by_clocks, clock_shifts
 from affectscope.io.csv_layout import table_layout
 from affectscope.io.csv_table import read_columns
 from affectscope.io.event_markers import PlacedSignal, read_markers
-from affectscope.io.files import check_file, sha256, shown
+from affectscope.io.files import check_file, lies_inside, sha256, shown
 from affectscope.io.reliability import Reliability
 from affectscope.io.session_checks import (
     labels_outside,
@@ -201,14 +201,7 @@ def _signal_entries(stated: SessionFile) -> dict[Modality, SignalEntry | None]:
 
 def _check_inside(folder: Path, name: str) -> None:
     """Refuse a path that leaves the session's folder, by name or through a link."""
-    path = Path(name)
-    outside = "\x00" in name or path.is_absolute() or ".." in path.parts
-    if not outside:
-        try:
-            outside = not (folder / path).resolve().is_relative_to(folder.resolve())
-        except (OSError, RuntimeError):  # a loop of links leads nowhere
-            outside = True
-    if outside:
+    if not lies_inside(folder, name):
         raise SessionError(
             "E_SESSION",
             f"The file {name!a} in {NAME} lies outside the session's folder.",

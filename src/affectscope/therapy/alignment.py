@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from affectscope.io.clock_alignment import USUAL_DRIFT
-from affectscope.records import AlignmentMethod, ClockAlignment
+from affectscope.records import MODALITY_NAMES, AlignmentMethod, ClockAlignment
 from affectscope.therapy.certificate import SHIFT, Certificate, Moved
 
 _METHODS: dict[AlignmentMethod, str] = {
@@ -18,7 +18,6 @@ _METHODS: dict[AlignmentMethod, str] = {
     "content": "heartbeat in face and ECG",
     "none": "not aligned",
 }
-_NAMES = {"face": "Face", "ecg": "ECG", "eda": "EDA"}
 
 
 def alignment_content(certificate: Certificate) -> dict[str, Any]:
@@ -53,7 +52,7 @@ def alignment_result(certificate: Certificate) -> dict[str, Any]:
 def _row(alignment: ClockAlignment) -> dict[str, str]:
     not_known = "not known"
     return {
-        "name": _NAMES[alignment.modality],
+        "name": MODALITY_NAMES[alignment.modality],
         "method": _METHODS[alignment.method],
         "offset": f"{alignment.offset:+.3f} s",
         "uncertainty": not_known
@@ -69,7 +68,9 @@ def _row(alignment: ClockAlignment) -> dict[str, str]:
 
 def _by_the_end(certificate: Certificate) -> str:
     """P18: what an unknown drift may amount to; nothing where every drift is known."""
-    unknown = [_NAMES[each.modality] for each in certificate.alignments if each.drift is None]
+    unknown = [
+        MODALITY_NAMES[each.modality] for each in certificate.alignments if each.drift is None
+    ]
     if not unknown:
         return ""
     names = " and ".join(unknown)

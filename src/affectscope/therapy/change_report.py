@@ -7,8 +7,9 @@ from typing import Any
 
 from affectscope.evaluation.effect_sizes import RELIABLE, ReliableChange
 from affectscope.evaluation.statistics import Estimate
-from affectscope.figures import QUADRANTS, clock, svg
-from affectscope.records import MODALITIES
+from affectscope.figures import QUADRANTS, clock
+from affectscope.pages import inline_figure
+from affectscope.records import MODALITIES, MODALITY_NAMES
 from affectscope.therapy.assessment import Assessment
 from affectscope.therapy.change import MarkedPhase, Sensitivity
 from affectscope.therapy.change_figures import (
@@ -17,7 +18,6 @@ from affectscope.therapy.change_figures import (
     sensitivity_figure,
     trajectory,
 )
-from affectscope.therapy.first_page import MODALITY_NAMES
 from affectscope.therapy.measures import Measure, estimate_text, percent_text
 
 _PHASES = ("before", "after")
@@ -35,7 +35,7 @@ def change_content(assessment: Assessment) -> dict[str, Any]:
         "limit": f"{RELIABLE:g}",
         "scored": assessment.prediction is not None,
         "quadrants": _quadrants(assessment),
-        "trajectory": _drawn(
+        "trajectory": inline_figure(
             None
             if assessment.prediction is None
             else trajectory(assessment.prediction, assessment.points),
@@ -171,7 +171,7 @@ def _sensitivity(assessment: Assessment) -> dict[str, Any]:
             }
             for name, changes in found.changes.items()
         ],
-        "figure": _drawn(
+        "figure": inline_figure(
             sensitivity_figure(found, {name: each.unit for name, each in measures.items()}),
             "Change of valence, arousal, heart rate and EDA level with other lengths of the parts",
         ),
@@ -222,9 +222,3 @@ def _reasons(part: MarkedPhase) -> list[str]:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
-
-
-def _drawn(figure: Any, description: str) -> Any:
-    from markupsafe import Markup
-
-    return None if figure is None else Markup(svg(figure, description))

@@ -16,12 +16,11 @@ from typing import Any
 from affectscope.errors import CODES
 from affectscope.figures import clock
 from affectscope.pages import INTENDED_USE
-from affectscope.records import MODALITIES, Modality, Notice
+from affectscope.records import MODALITIES, MODALITY_NAMES, Modality, Notice
 from affectscope.therapy.assessment import Assessment
 from affectscope.therapy.measures import Measure, estimate_text, percent_text
 from affectscope.therapy.results import model_identity, versions
 
-MODALITY_NAMES: dict[Modality, str] = {"face": "Face", "ecg": "ECG", "eda": "EDA"}
 MOST_NOTICES = 4
 
 _DOUBTFUL = ("W_FORCED_SCORE", "W_PHASE_COVERAGE", "W_LOW_COVERAGE", "W_NOT_ALIGNED")

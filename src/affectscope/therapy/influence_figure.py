@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from affectscope.figures import HEART, SKIN, SOFT, TEXT, style, time_axis
-from affectscope.records import FloatArray, Modality, Phase
+from affectscope.records import MODALITY_NAMES, FloatArray, Modality, Phase
 from affectscope.therapy.figures import shade
 from affectscope.therapy.influence import SHOWN, Influence
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-NAMES: dict[Modality, str] = {"face": "Face", "ecg": "ECG", "eda": "EDA"}
 SHORTEST_STRETCH = 5.0
 """Seconds of session that a point of a line is the mean of, at least."""
 MOST_STRETCHES = 120
@@ -114,7 +113,7 @@ def _names(axes: Axes, ends: dict[Modality, float], height: float) -> None:
         line = _LINES[name] | {"markevery": [1], "ms": 4}
         at, across = place + shift, axes.get_yaxis_transform()
         axes.plot((1.01, 1.03, 1.05), (at,) * 3, transform=across, clip_on=False, **line)
-        axes.text(1.06, at, NAMES[name], transform=across, va="center", fontsize=8.5)
+        axes.text(1.06, at, MODALITY_NAMES[name], transform=across, va="center", fontsize=8.5)
 
 
 def _strip(axes: Axes, influence: Influence, edges: FloatArray) -> None:
@@ -136,7 +135,8 @@ def _strip(axes: Axes, influence: Influence, edges: FloatArray) -> None:
         )  # fmt: skip
     count = len(influence.modalities)
     axes.set_yticks(
-        [count - 0.6 - row for row in range(count)], [NAMES[name] for name in influence.modalities]
+        [count - 0.6 - row for row in range(count)],
+        [MODALITY_NAMES[name] for name in influence.modalities],
     )
     axes.set(ylim=(-0.1, count), ylabel="moved the\nmost")
     axes.tick_params(axis="y", length=0)

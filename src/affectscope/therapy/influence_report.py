@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from affectscope.figures import svg
+from affectscope.pages import inline_figure
+from affectscope.records import MODALITY_NAMES
 from affectscope.therapy.influence import SHOWN, Effect, Influence
-from affectscope.therapy.influence_figure import NAMES, influence_over_time
+from affectscope.therapy.influence_figure import influence_over_time
 from affectscope.therapy.measures import estimate_text
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ _OUTSIDE = (
 def influence_content(assessment: Assessment) -> dict[str, Any]:
     """What ``therapy/influence.html.jinja`` fills in; nothing is shown where no affect was
     scored."""
-    from markupsafe import Markup
-
     influence = assessment.influence
     if influence is None:
         return {"shown": False}
@@ -35,7 +34,7 @@ def influence_content(assessment: Assessment) -> dict[str, Any]:
     return {
         "shown": True,
         "reason": influence.reason,
-        "figure": None if figure is None else Markup(svg(figure, description)),
+        "figure": inline_figure(figure, description),
         "rows": _rows(influence),
         "rows_scored": influence.rows,
         "whole": [
@@ -69,7 +68,7 @@ def _rows(influence: Influence) -> list[dict[str, Any]]:
     """A row per modality, with a line per target."""
     return [
         {
-            "name": NAMES[name],
+            "name": MODALITY_NAMES[name],
             "most": f"{100 * influence.most[name]:.0f} %",
             "targets": [_line(target, influence.effects[name][target]) for target in SHOWN],
         }

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from affectscope.figures import SOFT, VALENCE, clock, new_figure, style, svg, time_axis
+from affectscope.figures import SOFT, VALENCE, clock, new_figure, style, time_axis
 from affectscope.io.files import write_text
-from affectscope.pages import INTENDED_USE, environment
+from affectscope.pages import INTENDED_USE, environment, inline_figure
 from affectscope.preprocessing.face_tracks import FaceTrack
 from affectscope.records import ImageArray
 from affectscope.therapy.people import PeopleSeen
@@ -42,12 +42,9 @@ def write_people(people: PeopleSeen, path: Path) -> None:
 
 def render(people: PeopleSeen) -> str:
     """The page as HTML text; everything that came from outside is escaped."""
-    from markupsafe import Markup
-
     recording = people.session.recording
     others = [track for track in people.tracks if track.number not in people.own]
     template = environment().get_template("therapy/people.html.jinja")
-    drawing = svg(track_figure(people), "When each track was in the picture")
     return template.render(
         subject_id=recording.subject_id,
         session_id=recording.trial_id,
@@ -57,7 +54,7 @@ def render(people: PeopleSeen) -> str:
         others=max(0, people.together - 1),
         sheet=_data_uri(contact_sheet(people)) if people.shown else None,
         times=", ".join(clock(shown.time) for shown in people.shown),
-        tracks=Markup(drawing),
+        tracks=inline_figure(track_figure(people), "When each track was in the picture"),
         notices=[_span(n.start, n.end) + n.sentence for n in people.notices],
         own=[_row(t) for t in people.tracks if t.number in people.own],
         alternatives=[_row(track) for track in others],

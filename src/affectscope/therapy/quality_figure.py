@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from affectscope.figures import SOFT, TEXT, new_figure, style, time_axis
-from affectscope.records import BoolArray, FloatArray, Modality
+from affectscope.records import MODALITY_NAMES, BoolArray, FloatArray, Modality
 from affectscope.therapy.quality_table import FACTOR_NAMES, recorded_modalities
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ COLUMNS = 600
 """At most so many columns are drawn."""
 
 USED, MASKED, ABSENT = "#0072B2", "#D55E00", "#E3E8EC"
-_NAMES: dict[Modality, str] = {"face": "Face", "ecg": "ECG", "eda": "EDA"}
 _FACE_LIMIT = 0.3
 """A face's factor below it masks alone; those of the signals have their limit at 0.5."""
 _BAR = 2.2  # height of a bar, in strips
@@ -52,7 +51,7 @@ def quality_over_time(table: pd.DataFrame) -> Figure | None:
         axes.set_ylim(place - 0.8, -0.3)
         axes.set_yticks([at for at, _ in ticks], [label for _, label in ticks])
         for label, (_, text) in zip(axes.get_yticklabels(), ticks, strict=True):
-            label.set(fontsize=9.5 if text in _NAMES.values() else 7.5)
+            label.set(fontsize=9.5 if text in MODALITY_NAMES.values() else 7.5)
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False)
         axes.spines["left"].set_visible(False)
@@ -81,7 +80,7 @@ def _draw(
         upper = base - share * (_BAR - 0.2)
         axes.stairs(upper, edges, baseline=base, fill=True, color=colour, lw=0)
         base = upper
-    ticks = [(top + _BAR / 2, _NAMES[name])]
+    ticks = [(top + _BAR / 2, MODALITY_NAMES[name])]
     strips = []
     for row, factor in enumerate(FACTOR_NAMES[name]):
         values = _means(table[factor].to_numpy(np.float64), recorded & ~used, step)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from affectscope.errors import AffectScopeError
-from affectscope.figures import AFTER, BEFORE, clock, svg
-from affectscope.pages import INTENDED_USE, environment, write_page
+from affectscope.figures import AFTER, BEFORE, clock
+from affectscope.pages import INTENDED_USE, environment, inline_figure, write_page
 from affectscope.therapy import figures
 from affectscope.therapy.alignment import alignment_content
 from affectscope.therapy.assessment import Assessment
@@ -89,7 +89,7 @@ def content(assessment: Assessment) -> dict[str, Any]:
         **first_page(assessment),
         "circumplex": _circumplex(assessment),
         "affect_over_time": _affect_over_time(assessment),
-        "body_over_time": _drawn(
+        "body_over_time": inline_figure(
             figures.body_over_time(assessment.body_course, assessment.phases),
             "Heart rate, RMSSD, EDA level and skin responses over time",
         ),
@@ -109,7 +109,7 @@ def _circumplex(assessment: Assessment) -> Any:
     if assessment.prediction is None:
         return None
     valence, arousal = assessment.affect
-    return _drawn(
+    return inline_figure(
         figures.circumplex(valence, arousal, assessment.prediction),
         "Mean valence and arousal before and after, with intervals, on the circumplex",
     )
@@ -118,7 +118,7 @@ def _circumplex(assessment: Assessment) -> Any:
 def _affect_over_time(assessment: Assessment) -> Any:
     if assessment.prediction is None:
         return None
-    return _drawn(
+    return inline_figure(
         figures.affect_over_time(
             assessment.prediction, assessment.phases, assessment.session.recording.labels
         ),
@@ -166,9 +166,3 @@ def _identity(assessment: Assessment) -> list[tuple[str, str]]:
         (f"sha256 of {name}", digest) for name, digest in assessment.session.input_hashes.items()
     ]
     return rows
-
-
-def _drawn(figure: Any, description: str) -> Any:
-    from markupsafe import Markup
-
-    return None if figure is None else Markup(svg(figure, description))

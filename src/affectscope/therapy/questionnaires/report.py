@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from affectscope.figures import AFTER, BEFORE, SOFT, TEXT, new_figure, style, svg
+from affectscope.figures import AFTER, BEFORE, SOFT, TEXT, new_figure, style
+from affectscope.pages import inline_figure
 from affectscope.therapy.questionnaires.keys import FORMS
 from affectscope.therapy.questionnaires.scores import QuestionnaireScore
 
@@ -21,14 +22,10 @@ _WIDTH, _ROW, _FRAME = 7.6, 0.34, 0.55
 
 def questionnaires_content(assessment: Assessment) -> dict[str, Any]:
     """What ``therapy/questionnaires/questionnaires.html.jinja`` fills in."""
-    from markupsafe import Markup
-
     scores = assessment.questionnaires
-    figure = questionnaire_ranges(scores)
-    drawn = None if figure is None else Markup(svg(figure, "Totals before and after"))
     return {
         "rows": [_row(score) for score in scores],
-        "figure": drawn,
+        "figure": inline_figure(questionnaire_ranges(scores), "Totals before and after"),
         "banded": [score.measure for score in scores if _band_limits(score.measure)],
         "reliability": any(score.reliable_change is not None for score in scores),
     }

@@ -27,7 +27,7 @@ from affectscope.evaluation.agreement import (
     rank_correlation,
     rank_correlation_p,
 )
-from affectscope.evaluation.group_changes import all_same, holm_of_tested
+from affectscope.evaluation.group_changes import LEVEL, all_same, holm_of_tested
 from affectscope.evaluation.statistics import Estimate
 from affectscope.records import FloatArray
 from affectscope.therapy.study.counted_sessions import counted_sessions
@@ -35,8 +35,10 @@ from affectscope.therapy.study.counted_sessions import counted_sessions
 if TYPE_CHECKING:
     import pandas as pd
 
-LEVEL = 0.05
 SAM_LOWEST, SAM_HIGHEST = 1.0, 9.0
+SAM_MIDDLE = (SAM_LOWEST + SAM_HIGHEST) / 2
+SAM_POINTS = SAM_HIGHEST - SAM_MIDDLE
+"""Points of SAM that are 1 on the estimate's -1 to 1."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,19 @@ class Agreement:
     bland_altman_after: BlandAltman | None
     sentence: str
     reason: str
+
+    @property
+    def shown(self) -> bool:
+        """Whether it is shown that the changes go together."""
+        found = self.rank_correlation
+        if found is None or found.low is None or found.high is None or self.p_holm is None:
+            return False
+        return self.p_holm < LEVEL and (found.low > 0 or found.high < 0)
+
+    @property
+    def of_sam(self) -> bool:
+        """Whether it is SAM against its own estimate, which share a scale."""
+        return self.first == _sam(self.second)
 
 
 def agreements(long: pd.DataFrame, *, seed: int = 0) -> tuple[Agreement, ...]:
@@ -136,7 +151,7 @@ def _limits(
     nothing = (None, None, None)
     if len(means) < FEWEST_PEOPLE:
         return nothing, ""
-    if names[0] == f"SAM {names[1]}":
+    if names[0] == _sam(names[1]):
         return _limits_of_sam(means, nothing)
     if all_same(changes[0]) or all_same(changes[1]):
         return nothing, "No limits of agreement: a change without spread has no scale."
@@ -145,13 +160,17 @@ def _limits(
     return (bland_altman(first, second, on_scale=scale), None, None), ""
 
 
+def _sam(estimate: str) -> str:
+    """The questionnaire's measure that shares a scale with an estimate."""
+    return f"SAM {estimate}"
+
+
 def _limits_of_sam(means: pd.DataFrame, nothing: Limits) -> tuple[Limits, str]:
     """SAM's points on the estimate's -1 to 1, minus the estimate."""
     points = means[["before_1", "after_1"]].to_numpy()
     if points.min() < SAM_LOWEST or points.max() > SAM_HIGHEST:
         return nothing, "No limits of agreement: SAM has points outside 1 to 9."
-    middle = (SAM_LOWEST + SAM_HIGHEST) / 2
-    before, after = ((points - middle) / (SAM_HIGHEST - middle)).T
+    before, after = ((points - SAM_MIDDLE) / SAM_POINTS).T
     estimated = means[["before_2", "after_2"]].to_numpy()
     scale = "-1 to 1 (SAM's 1 to 9 mapped)"
     return (
@@ -177,8 +196,7 @@ def _sentence(one: Agreement, tested: int) -> str:
         f"rank correlation {found.mean:.2f} [{found.low:.2f}, {found.high:.2f}], "
         f"{_p(one.p_permutation)}{_corrected(one.p_holm, tested)} ({one.patients} patients)"
     )
-    leaves_out_zero = found.low > 0 or found.high < 0
-    if one.p_holm is None or one.p_holm >= LEVEL or not leaves_out_zero:
+    if not one.shown:
         return f"No agreement shown: {numbers}."
     way, other = ("with", "more") if found.mean > 0 else ("against", "less")
     return (

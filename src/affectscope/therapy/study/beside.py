@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from affectscope.figures import svg
+from affectscope.pages import inline_figure
 from affectscope.records import FloatArray
 from affectscope.therapy.measures import estimate_text
+from affectscope.therapy.study.agreement import SAM_POINTS
 from affectscope.therapy.study.figures import agreement_figure
 from affectscope.therapy.study.rows import StudyRows
-from affectscope.therapy.study.sentences import LEVEL, MAIN, p_text
+from affectscope.therapy.study.sentences import MAIN, p_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from affectscope.therapy.study.statistics import Agreement
 
 MOST_SENTENCES, MOST_FIGURES = 5, 4
-_SAM_POINTS = 4.0
-"""Points of SAM's 1 to 9 that are 1 on the estimate's -1 to 1."""
 Content = dict[str, Any]
 
 
@@ -43,7 +42,7 @@ def beside_content(
     columns = [name for name in MAIN if any(one.second == name for one in agreements)]
     if all(one.p_permutation is None for one in agreements):
         return {"sentences": _untested(agreements), "columns": [], "figures": []}
-    shown = sorted(filter(is_shown, agreements), key=_strength, reverse=True)
+    shown = sorted((one for one in agreements if one.shown), key=_strength, reverse=True)
     known = {(one.first, one.second): one for one in agreements}
     firsts = dict.fromkeys(one.first for one in agreements)
     return {
@@ -55,14 +54,6 @@ def beside_content(
     }
 
 
-def is_shown(one: Agreement) -> bool:
-    """Whether the pair's sentence says that its changes go together."""
-    found = one.rank_correlation
-    if found is None or found.low is None or found.high is None or one.p_holm is None:
-        return False
-    return one.p_holm < LEVEL and (found.low > 0 or found.high < 0)
-
-
 def agreement_pairs(one: Agreement, table: pd.DataFrame) -> FloatArray:
     """(P, 2) patients' mean changes on the pair's common scale, over sessions that have both."""
     table = table.assign(change=table["after"] - table["before"])
@@ -71,14 +62,10 @@ def agreement_pairs(one: Agreement, table: pd.DataFrame) -> FloatArray:
     )
     means = both[[one.first, one.second]].dropna().groupby("patient").mean()
     changes = means.to_numpy(np.float64)
-    if _is_sam(one):
-        return changes / (_SAM_POINTS, 1.0)
+    if one.of_sam:
+        return changes / (SAM_POINTS, 1.0)
     scaled: FloatArray = changes / changes.std(axis=0, ddof=1)
     return scaled
-
-
-def _is_sam(one: Agreement) -> bool:
-    return one.first == f"SAM {one.second}"
 
 
 def _cell(one: Agreement | None) -> tuple[str, str]:
@@ -119,12 +106,12 @@ def _figures(
     rows: StudyRows, table: pd.DataFrame, agreements: Sequence[Agreement]
 ) -> list[tuple[str, Any]]:
     with_limits = [one for one in agreements if one.bland_altman is not None]
-    chosen = [one for one in with_limits if _is_sam(one)]
-    chosen += [one for one in with_limits if is_shown(one) and not _is_sam(one)]
+    chosen = [one for one in with_limits if one.of_sam]
+    chosen += [one for one in with_limits if one.shown and not one.of_sam]
     return [
         (
             _caption(one),
-            drawn(
+            inline_figure(
                 agreement_figure(one, agreement_pairs(one, table), rows.simulated),
                 f"Agreement of {one.first} and {one.second}",
             ),
@@ -148,10 +135,3 @@ def _caption(one: Agreement) -> str:
 
 def _limits(found: BlandAltman) -> str:
     return f"{found.bias.mean:+.2f}, limits {found.low.mean:+.2f} to {found.high.mean:+.2f}"
-
-
-def drawn(figure: Any, description: str) -> Any:
-    """The figure as SVG that a template takes as it is."""
-    from markupsafe import Markup
-
-    return Markup(svg(figure, description))

@@ -14,8 +14,9 @@ from affectscope.evaluation.statistics import Estimate
 from affectscope.figures import AFTER, BEFORE, SOFT, TEXT, TRUTH, mark_simulated, style
 from affectscope.patient_moves import PatientMove, Span
 from affectscope.records import FloatArray
+from affectscope.therapy.measures import AFFECT
 from affectscope.therapy.study.reading import PHASES, StudySession
-from affectscope.therapy.study.rows import AFFECT, StudyRows
+from affectscope.therapy.study.rows import StudyRows
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from affectscope.evaluation.statistics import Estimate
-from affectscope.pages import environment
+from affectscope.pages import environment, inline_figure
 from affectscope.patient_moves import (
     MOST_BESIDE,
     MOST_PANELS,
@@ -17,8 +17,8 @@ from affectscope.patient_moves import (
     moves_figure,
     panels_figure,
 )
-from affectscope.therapy.measures import estimate_text
-from affectscope.therapy.study.beside import beside_content, drawn
+from affectscope.therapy.measures import AFFECT, estimate_text
+from affectscope.therapy.study.beside import beside_content
 from affectscope.therapy.study.cards import patient_card
 from affectscope.therapy.study.figures import (
     before_after_figure,
@@ -27,7 +27,7 @@ from affectscope.therapy.study.figures import (
 )
 from affectscope.therapy.study.reading import StudySession
 from affectscope.therapy.study.reporting import AUTHORS, consort_items, identity
-from affectscope.therapy.study.rows import AFFECT, StudyFacts, StudyRows
+from affectscope.therapy.study.rows import StudyFacts, StudyRows
 from affectscope.therapy.study.sentences import (
     MAIN,
     cannot_be_tested,
@@ -145,9 +145,9 @@ def _moves(rows: StudyRows) -> Content:
         whole = everyone_figure(moves, rows.simulated)
         panels = panels_figure(moves, rows.simulated) if len(moves) <= MOST_PANELS else None
     return {
-        "moves": _drawn(whole, "Patients' mean valence and arousal before and after"),
+        "moves": inline_figure(whole, "Patients' mean valence and arousal before and after"),
         "moves_beside": 1 < len(moves) <= MOST_BESIDE,
-        "panels": _drawn(panels, "Each patient's valence and arousal before and after"),
+        "panels": inline_figure(panels, "Each patient's valence and arousal before and after"),
         "several": several,
     }
 
@@ -159,11 +159,11 @@ def _figures(rows: StudyRows, table: pd.DataFrame) -> Content:
     repeated = bool(found.drop_duplicates(["patient", "session"])["patient"].duplicated().any())
     main = [name for name in MAIN if name in body]
     return {
-        "before_after": _drawn(
+        "before_after": inline_figure(
             before_after_figure(table, shown, rows.simulated) if shown else None,
             "Each patient's mean before and after, one panel for each measure",
         ),
-        "over_sessions": _drawn(
+        "over_sessions": inline_figure(
             sessions_figure(table, main, rows.simulated) if repeated and main else None,
             "Each patient's change over the number of the session",
         ),
@@ -226,7 +226,3 @@ def _has_point(session: StudySession) -> bool:
 
 def _has_notice(session: StudySession, code: str) -> bool:
     return any(notice["code"] == code for notice in session.notices)
-
-
-def _drawn(figure: Any, description: str) -> Any:
-    return None if figure is None else drawn(figure, description)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from affectscope.errors import InputError, ModelError, SessionError
-from affectscope.io.files import check_file, sha256, shown, write_text, writing_in
+from affectscope.io.files import check_file, lies_inside, sha256, shown, write_text, writing_in
 from affectscope.io.run_question import differences
 from affectscope.io.study_file import StudyFile, read_study_file
 from affectscope.therapy.compared import check_asked
@@ -96,7 +96,7 @@ def read_study(asked: StudyAsked) -> Study:
         "format": FORMAT,
         "program": version("affectscope"),
         "code": _code(),
-        "model": None if asked.checkpoint is None else model_identity(asked.checkpoint),
+        "model": None if asked.checkpoint is None else model_digests(asked.checkpoint),
         "rate": asked.rate,
         "force": asked.force,
         "minutes": asked.minutes,
@@ -106,7 +106,7 @@ def read_study(asked: StudyAsked) -> Study:
     return Study(asked, file, json.loads(json.dumps(question)), _answers(asked.folder, file))
 
 
-def model_identity(checkpoint: Path) -> dict[str, str]:
+def model_digests(checkpoint: Path) -> dict[str, str]:
     """The sha256 of what a checkpoint's folder holds, and the checkpoint's id.
 
     Raises:
@@ -164,7 +164,7 @@ def check_model(study: Study, loaded: str) -> None:
     """
     assert study.asked.checkpoint is not None
     pinned = study.question["model"]
-    found = model_identity(study.asked.checkpoint)
+    found = model_digests(study.asked.checkpoint)
     if found != pinned or loaded != pinned["checkpoint_id"]:
         raise ModelError(
             "E_RUN_CHANGED",
@@ -180,7 +180,7 @@ def _answers(folder: Path, file: StudyFile) -> Path | None:
     if stated is None:
         return None
     path = folder / stated.name
-    if "\0" in stated.name or not path.resolve().is_relative_to(folder.resolve()):
+    if not lies_inside(folder, stated.name):
         raise SessionError(
             "E_STUDY",
             f"The file {stated.name!a} in study.toml lies outside the study's folder.",

@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from affectscope.errors import SessionError
+from affectscope.therapy.measures import AFFECT
 from affectscope.therapy.study.reading import (
     KINDS,
     PHASES,
@@ -45,7 +46,6 @@ MEASURED_WITH = {
 }
 """Measure of the body -> its modality."""
 
-AFFECT = ("valence", "arousal")
 EVERYTHING = "all"
 _CODES = {"physiology": "W_TOO_SHORT", "affect": "W_PHASE_COVERAGE"}
 """Why a session's measure has no value, where no rule of the study took it out."""

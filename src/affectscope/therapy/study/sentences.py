@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from affectscope.evaluation.group_changes import LEVEL
 from affectscope.pages import INTENDED_USE
 from affectscope.therapy.study.rows import StudyFacts, StudyRows
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 MAIN = ("valence", "arousal", "heart rate", "EDA level")
 """What the first page says in words."""
-LEVEL = 0.05
 
 
 def p_text(p: float | None) -> str:

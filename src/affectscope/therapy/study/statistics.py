@@ -18,6 +18,7 @@ import numpy as np
 
 from affectscope.evaluation.change_over_sessions import MixedModel, mixed_model
 from affectscope.evaluation.group_changes import (
+    LEVEL,
     all_same,
     hedges_g_av_over_people,
     holm_of_tested,
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Agreement", "GroupChange", "MixedModel", "agreements", "group_changes"]
-
-LEVEL = 0.05
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from affectscope.evaluation.quadrants import QUADRANTS
 from affectscope.evaluation.statistics import Estimate
 from affectscope.io.spreadsheet_text import Cell, write_table
 from affectscope.records import MODALITIES
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from affectscope.therapy.study.statistics import Agreement, GroupChange
 
 Row = dict[str, Cell]
-QUADRANTS = ("I", "II", "III", "IV")
 _MODEL = ("checkpoint_id", "population")
 _NESTED = ("mixed", "bland_altman", "bland_altman_before", "bland_altman_after")
 
