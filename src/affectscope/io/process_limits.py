@@ -13,11 +13,8 @@ from pathlib import Path
 
 def limit_memory(size: int) -> None:
     """At most ``size`` bytes of address space, and no core dump; nothing on Windows."""
-    if sys.platform != "win32":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (size, size))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit("RLIMIT_AS", size)
+    _limit("RLIMIT_CORE", 0)
 
 
 def limit_time(seconds: float) -> None:
@@ -25,10 +22,7 @@ def limit_time(seconds: float) -> None:
 
     Also where a library never comes back to Python, and where whoever waited is gone.
     """
-    if sys.platform != "win32":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds), math.ceil(seconds)))
+    _limit("RLIMIT_CPU", math.ceil(seconds))
 
 
 def end_with(parent: int) -> None:
@@ -48,11 +42,16 @@ def limit_data(size: int) -> None:
     Libraries that map files or reserve address space, as torch does, are not hindered. On Linux;
     elsewhere it may limit less.
     """
+    _limit("RLIMIT_DATA", size)
+    _limit("RLIMIT_CORE", 0)
+
+
+def _limit(kind: str, size: int) -> None:
+    """Set one of the system's limits; nothing on Windows."""
     if sys.platform != "win32":
         import resource
 
-        resource.setrlimit(resource.RLIMIT_DATA, (size, size))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(getattr(resource, kind), (size, size))
 
 
 def preferred_by_oom_killer() -> None:

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
+
+
+def source_digest(paths: Iterable[Path]) -> str:
+    """sha256 over source files, names and content, in the order given."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
 
 
 def differences(before: Mapping[Any, Any], now: Mapping[Any, Any], where: str = "") -> list[str]:

@@ -32,7 +32,7 @@ from torch import Tensor
 from affectscope.errors import ModelError, OutputError
 from affectscope.io.files import prepare_folder, shown, write_text, write_with
 from affectscope.io.folder_lock import locked
-from affectscope.io.run_question import differences
+from affectscope.io.run_question import differences, source_digest
 from affectscope.models.strict_json import decode, parse_object
 from affectscope.models.weights_file import parse_tensors, read_bounded, refuse_pickle
 
@@ -95,13 +95,12 @@ class State:
 def code_fingerprint() -> str:
     """sha256 over the source of what decides a training: networks, batches and the loop."""
     package = Path(__file__).resolve().parents[1]
-    digest = hashlib.sha256()
-    for room in ("models", "training"):
-        for path in sorted((package / room).glob("*.py")):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    for path in (package / "datasets" / "runs.py", package / "preprocessing" / "windows.py"):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    rooms = [
+        path for room in ("models", "training") for path in sorted((package / room).glob("*.py"))
+    ]
+    return source_digest(
+        [*rooms, package / "datasets" / "runs.py", package / "preprocessing" / "windows.py"]
+    )
 
 
 @dataclass

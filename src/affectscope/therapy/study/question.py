@@ -6,7 +6,6 @@ phases, another version of the program: E_RUN_CHANGED, before anything is comput
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ from typing import Any
 
 from affectscope.errors import InputError, ModelError, SessionError
 from affectscope.io.files import check_file, lies_inside, sha256, shown, write_text, writing_in
-from affectscope.io.run_question import differences
+from affectscope.io.run_question import differences, source_digest
 from affectscope.io.study_file import StudyFile, read_study_file
 from affectscope.therapy.compared import check_asked
 from affectscope.therapy.study.session_rows import digest, read_object
@@ -200,8 +199,5 @@ def _answers(folder: Path, file: StudyFile) -> Path | None:
 def _code() -> str:
     """The start of the sha256 over the source of all that decides a result."""
     package = Path(__file__).resolve().parents[2]
-    found = hashlib.sha256()
-    for room in _ROOMS:
-        for path in sorted((package / room).glob("*.py")):
-            found.update(path.name.encode() + b"\0" + path.read_bytes())
-    return found.hexdigest()[:12]
+    paths = (path for room in _ROOMS for path in sorted((package / room).glob("*.py")))
+    return source_digest(paths)[:12]
