@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import astuple, dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from affectscope.errors import AffectScopeError
@@ -66,7 +68,7 @@ def questionnaire_scores(
         reliability: by measure; a reliable change is given for those alone.
     """
     try:
-        table = read_answers(path)
+        table = _table(path)
     except AffectScopeError as error:
         return (), (Notice(error.code, f"{error.sentence} {error.remedy}".strip()),)
     return person_scores(table, subject_id, session_id, reliability)
@@ -93,11 +95,24 @@ def answers_digest(path: Path, subject_id: str, session_id: str) -> str:
     the reason.
     """
     try:
-        rows = own_rows(read_answers(path), subject_id, session_id)
+        rows = own_rows(_table(path), subject_id, session_id)
     except AffectScopeError as error:
         return hashlib.sha256(str(error).encode()).hexdigest()
     cells = sorted(astuple(row)[1:] for row in rows)
     return hashlib.sha256(json.dumps(cells).encode()).hexdigest()
+
+
+def _table(path: Path) -> AnswerTable:
+    """The table; a study asks for the same one again and again."""
+    with suppress(OSError):  # a file that is not there is told by the reader
+        status = path.stat()
+        return _read(path, status.st_size, status.st_mtime_ns)
+    return read_answers(path)
+
+
+@lru_cache(maxsize=1)
+def _read(path: Path, _size: int, _changed: int) -> AnswerTable:
+    return read_answers(path)
 
 
 def score_answers(
