@@ -78,6 +78,7 @@ CODES: dict[str, str] = {
     "W_TOO_SHORT": "too short for a measure, which is left out",
     "W_LOW_RATE": "sampled too slowly for a measure, which is left out",
     "W_NO_OVERLAP": "a modality does not cover the whole session",
+    "W_EXCLUDED": "a span was left out by the user",
     "W_LOW_COVERAGE": "a modality is usable for less than half of its time",
     # corpora and what is prepared of them
     "E_NO_LABELS": "the trial has no labels to learn from",
@@ -130,6 +131,26 @@ CODES: dict[str, str] = {
     "W_QUESTIONNAIRE": "answers are missing or not allowed; a total is left out or estimated",
     "W_PHASE_COVERAGE": "too little of a compared phase is usable",
     "W_NO_PDF": "a page could not be written as PDF",
+    # the database and its rules
+    "E_DATABASE": "the database is damaged, of a newer version, or cannot be reached",
+    "E_BUSY": "other work keeps the database busy",
+    "E_DISK_FULL": "the disk is full; nothing was half saved",
+    "E_DONE_ALREADY": "the same request was carried out before",
+    "E_CONFLICT": "somebody else changed it meanwhile, or it exists already",
+    "E_NOT_FOUND": "there is no such thing, or not for this user",
+    "E_VALUE": "a value is not allowed",
+    "E_CONSENT": "the person has not allowed this, or no longer does",
+    "E_PURPOSE": "the program must not be used for this purpose",
+    # the page
+    "E_SERVE": "the server does not start like this",
+    "E_LOGIN": "nobody is logged in, or name and password do not fit",
+    "E_ACCESS": "the user's role does not allow this",
+    "E_ORIGIN": "the request does not come from the program's own page",
+    "E_TOO_MANY": "too many tries in a short time",
+    "E_TOO_LARGE": "more was sent than is taken",
+    "E_UPLOAD": "a piece of an upload does not fit",
+    "E_REQUEST": "the request cannot be understood",
+    "E_INTERNAL": "a fault of the program; the log tells more",
     # installation
     "E_EXTRA": "an optional part is not installed",
 }
@@ -175,6 +196,26 @@ class LeakError(AffectScopeError):
 
 class OutputError(AffectScopeError):
     """A result cannot be written."""
+
+
+class StoreError(AffectScopeError):
+    """The database refuses: a rule, a conflict, or its own state."""
+
+
+class ConflictError(StoreError):
+    """Somebody else saved meanwhile: ``yours`` was not saved, ``theirs`` stands, as ``version``."""
+
+    def __init__(self, yours: object, theirs: object, version: int) -> None:
+        super().__init__(
+            "E_CONFLICT",
+            "Somebody else changed this meanwhile. Your version was not saved, theirs stands.",
+            "Compare both, then save again.",
+        )
+        self.detail = {"yours": yours, "theirs": theirs, "version": version}
+
+
+class WebError(AffectScopeError):
+    """A request to the page is refused."""
 
 
 class MissingExtraError(AffectScopeError):
