@@ -12,26 +12,24 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.connection import wait as wait_for
 from typing import Any, Generic, TypeVar
 
 from affectscope.errors import AffectScopeError
-from affectscope.worker_process import Work, serve, settle
+from affectscope.watched_process import Failure, Watch, WatchedProcess
+from affectscope.worker_process import Work, settle
+
+__all__ = ["Failure", "Told", "Watch", "cores", "run_tasks", "run_watched"]
 
 Task = TypeVar("Task")
 
-_START_SECONDS = 300.0
-"""A new process may take so long until it is ready, or as long as it may be silent."""
 _START_TRIES = 3
-_GRACE = 5.0
-"""Seconds in which a process that is told to end may put away what it has begun to write."""
 
 
 def run_tasks(
@@ -83,34 +81,6 @@ def cores() -> int:
 
 
 @dataclass(frozen=True)
-class Failure:
-    """Why a try failed: E_TASK_CRASH or E_TASK_TIMEOUT, and what the process did, as a predicate
-    ("was ended by signal SIGSEGV")."""
-
-    code: str
-    how: str
-
-
-@dataclass(frozen=True)
-class Watch:
-    """How watched processes are kept.
-
-    Attributes:
-        processes: None: one per core.
-        silence: seconds without a sign of life after which a process is ended.
-        tries: so often a task may fail before it is set aside.
-        tasks_per_process: a process is replaced after so many, whatever it leaked (B09).
-        memory: bytes of data that a process may take; None: no limit but the machine's.
-    """
-
-    processes: int | None = None
-    silence: float = 600.0
-    tries: int = 2
-    tasks_per_process: int = 50
-    memory: int | None = None
-
-
-@dataclass(frozen=True)
 class Told(Generic[Task]):
     """Whom ``run_watched`` tells, in the parent: a task that is done; one that failed, with all
     its failures so far; one that failed for the last time and is set aside."""
@@ -145,59 +115,6 @@ def run_watched(
         _Run(make, watch or Watch(), told, earlier).do(tasks)
 
 
-class _Worker(Generic[Task]):
-    """One process, seen from its parent."""
-
-    def __init__(self, make: Callable[[], Work[Task]], memory: int | None) -> None:
-        context = get_context("spawn")
-        self.pipe, theirs = context.Pipe()
-        self._process = context.Process(
-            target=serve, args=(theirs, os.getpid(), memory), daemon=True
-        )
-        with _held_back(signal.SIGINT):  # Ctrl-C reaches the whole group; the parent ends it
-            self._process.start()
-        theirs.close()
-        self.ready = False
-        self.task: Task | None = None
-        self.given = 0
-        self.heard = time.monotonic()
-        self._send(make)
-
-    def give(self, task: Task) -> None:
-        self.task, self.given, self.heard = task, self.given + 1, time.monotonic()
-        self._send(task)
-
-    def _send(self, item: object) -> None:
-        with suppress(OSError):  # that it has ended shows when it is listened to
-            self.pipe.send((item,))
-
-    def message(self) -> tuple[Any, ...] | None:
-        """The next message, None where the process has ended."""
-        try:
-            message: tuple[Any, ...] = self.pipe.recv()
-        except (EOFError, OSError):
-            return None
-        self.heard = time.monotonic()
-        return message
-
-    def tell_to_end(self) -> None:
-        self._process.terminate()
-
-    def end(self, grace: float = _GRACE) -> str:
-        """How it ended; after ``grace`` seconds it is killed."""
-        self.pipe.close()
-        self._process.join(grace)
-        if self._process.exitcode is None:
-            self._process.kill()
-            self._process.join()
-        status = self._process.exitcode or 0
-        self._process.close()
-        if status >= 0:
-            return f"ended with status {status}"
-        hint = ", as happens when memory runs out" if status == -signal.SIGKILL else ""
-        return f"was ended by signal {signal.Signals(-status).name}{hint}"
-
-
 @dataclass
 class _Run(Generic[Task]):
     """The state of ``run_watched``."""
@@ -207,7 +124,7 @@ class _Run(Generic[Task]):
     told: Told[Task]
     failures: dict[Task, list[Failure]]
     waiting: deque[Task] = field(default_factory=deque)
-    workers: list[_Worker[Task]] = field(default_factory=list)
+    workers: list[WatchedProcess[Task]] = field(default_factory=list)
     bad_starts: int = 0
 
     def do(self, tasks: Sequence[Task]) -> None:
@@ -239,7 +156,7 @@ class _Run(Generic[Task]):
         starting = sum(not worker.ready for worker in self.workers)
         most = self.watch.processes or cores()
         while len(self.workers) < most and starting < len(self.waiting):
-            self.workers.append(_Worker(self.make, self.watch.memory))
+            self.workers.append(WatchedProcess(self.make, self.watch.memory))
             starting += 1
 
     def _listen(self) -> None:
@@ -249,18 +166,15 @@ class _Run(Generic[Task]):
             worker = by_pipe[pipe]  # type: ignore[index]
             message = worker.message()
             if message is None:
-                self._ended(worker, Failure("E_TASK_CRASH", worker.end()))
+                self._ended(worker, worker.crashed())
             else:
                 self._heard(worker, *message)
         for worker in self.workers[:]:
-            busy = worker.task is not None or not worker.ready
-            limit = self.watch.silence if worker.ready else max(self.watch.silence, _START_SECONDS)
-            if busy and time.monotonic() - worker.heard > limit and not worker.pipe.poll():
-                worker.end(0.0)
-                how = f"gave no sign of life for {limit:g} s and was ended"
-                self._ended(worker, Failure("E_TASK_TIMEOUT", how))
+            limit = worker.silent_beyond(self.watch.silence)
+            if limit is not None:
+                self._ended(worker, worker.end_silent(limit))
 
-    def _heard(self, worker: _Worker[Task], kind: str, *rest: Any) -> None:
+    def _heard(self, worker: WatchedProcess[Task], kind: str, *rest: Any) -> None:
         task = worker.task
         if kind == "ready":
             worker.ready, self.bad_starts = True, 0
@@ -278,7 +192,7 @@ class _Run(Generic[Task]):
                 worker.tell_to_end()
                 worker.end()
 
-    def _ended(self, worker: _Worker[Task], failure: Failure) -> None:
+    def _ended(self, worker: WatchedProcess[Task], failure: Failure) -> None:
         """A process is gone: its task has failed, or it never was ready for one."""
         self.workers.remove(worker)
         if worker.task is not None:
@@ -297,16 +211,6 @@ class _Run(Generic[Task]):
         self.failures.setdefault(task, []).append(failure)
         self.told.failed(task, self.failures[task])
         self._again(task)
-
-
-@contextmanager
-def _held_back(number: signal.Signals) -> Iterator[None]:
-    """A process that is started here never gets the signal; this one gets it a little later."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -296,6 +296,21 @@ class Phase:
     end: float
 
 
+@dataclass(frozen=True)
+class ExcludedSpan:
+    """A part of a session that the user left out: seconds on the session's axis, start < end.
+
+    Attributes:
+        modality: the one that it is about, None for all.
+        reason: the user's words, not empty.
+    """
+
+    modality: Modality | None
+    start: float
+    end: float
+    reason: str
+
+
 @dataclass(frozen=True, eq=False)
 class Prediction:
     """Estimates over time for one recording.

@@ -1,8 +1,8 @@
-"""The process that works for ``jobs.run_watched``: orders and messages over one pipe.
+"""The process that works for a ``watched_process.WatchedProcess``: orders and messages over a pipe.
 
-It gets what makes its work, then task after task, and answers ("ready",), ("alive",), ("done",),
-("failed", how) or ("refused", error). Both ends are our own. Nothing heavy is imported before the
-process has settled, since numeric libraries look at its limits only once.
+It gets what makes its work, then task after task, and answers ("ready",), ("alive", share or None),
+("done",), ("failed", how) or ("refused", error). Both ends are our own. Nothing heavy is imported
+before the process has settled, since numeric libraries look at its limits only once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from affectscope.errors import AffectScopeError
 from affectscope.io.process_limits import end_with, limit_data, preferred_by_oom_killer
@@ -23,8 +23,14 @@ log = logging.getLogger(__name__)
 
 Task = TypeVar("Task")
 
-Alive = Callable[[], None]
-"""Called by the work whenever it has come a step further; it costs next to nothing."""
+
+class Alive(Protocol):
+    """Called by the work whenever it has come a step further; it costs next to nothing."""
+
+    def __call__(self, share: float | None = None) -> None:
+        """``share`` of the task that is done, in [0, 1]; None where the work does not know."""
+
+
 Work = Callable[[Task, Alive], None]
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -82,12 +88,12 @@ class _Pulse:
         self._pipe = pipe
         self._sent = time.monotonic()
 
-    def __call__(self) -> None:
+    def __call__(self, share: float | None = None) -> None:
         now = time.monotonic()
         if now - self._sent >= _ALIVE_SECONDS:
             self._sent = now
             try:
-                self._pipe.send(("alive",))
+                self._pipe.send(("alive", share))
             except OSError:  # the parent has gone
                 raise SystemExit(1) from None
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from affectscope.errors import ModelError
 from affectscope.io.files import atomic_write
+from affectscope.worker_process import Alive
 
-Alive = Callable[[], None]
 Do = Callable[[str, Alive], None]
 
 
@@ -81,6 +81,22 @@ def _half(folder: Path, _alive: Alive) -> None:
         time.sleep(600)
 
 
+def _shares(_folder: Path, alive: Alive) -> None:
+    for step in range(4):
+        time.sleep(0.6)
+        alive(step / 4)
+        alive(1.0)  # too soon to be told
+
+
+def _stubborn(folder: Path, alive: Alive) -> None:
+    """Does not end when it is told to."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    (folder / "writing").touch()
+    for _ in range(600):
+        time.sleep(1.0)
+        alive()
+
+
 _KINDS: dict[str, Callable[[Path, Alive], None]] = {
     "segfault": _segfault,
     "leave": _leave,
@@ -91,4 +107,6 @@ _KINDS: dict[str, Callable[[Path, Alive], None]] = {
     "tell": _tell,
     "slow": _slow,
     "half": _half,
+    "shares": _shares,
+    "stubborn": _stubborn,
 }

@@ -121,7 +121,8 @@ def _marked(markers: Signal | FloatArray | None) -> Onsets | str:
 
 def _by_content(session: Session, video: VideoTrack, on_time: Callable[[float], None]) -> Session:
     """By the heartbeat in the face against the ECG's; the whole video is watched once more."""
-    body = analyse_body(session.recording)
+    # Where a left out part of the video lies on the session's axis is not known before this.
+    body = analyse_body(session.recording, session.excluded)
     if body.ecg is None:
         return _unaligned(session, "There is no ECG whose beats the face's pulse could follow.")
     stream = WindowStream(

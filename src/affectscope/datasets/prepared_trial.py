@@ -33,6 +33,7 @@ from affectscope.records import (
     MODALITIES,
     BoolArray,
     Eeg,
+    ExcludedSpan,
     FloatArray,
     JsonObject,
     Modality,
@@ -61,6 +62,7 @@ class PreparedSettings:
             frames: a row whose nearest frame is more than half a step away has no face.
         faces: False leaves the videos unread.
         person: whom to follow in a video; not by a photo, which only a session has.
+        excluded: spans that a session's user left out; nothing is learnt from them.
 
     Raises:
         SessionError: E_CONFIG for a rate, or E_PERSON for a rule, that is not allowed.
@@ -70,6 +72,7 @@ class PreparedSettings:
     rate: float
     faces: bool
     person: PersonChoice = field(default_factory=PersonChoice)
+    excluded: tuple[ExcludedSpan, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 < self.rate <= HIGHEST_RATE:
@@ -190,11 +193,14 @@ def make_trial(
     def fill(folder: Path) -> JsonObject:
         stream = WindowStream(
             recording=task.recording,
-            body=analyse_body(task.recording),
+            body=analyse_body(task.recording, task.settings.excluded),
             preprocessing=task.settings.preprocessing,
             face_model=given,
             settings=StreamSettings(
-                rate=task.settings.rate, person=task.settings.person, span=task.span
+                rate=task.settings.rate,
+                person=task.settings.person,
+                span=task.span,
+                excluded=task.settings.excluded,
             ),
             on_time=on_time,
         )

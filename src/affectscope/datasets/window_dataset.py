@@ -7,7 +7,7 @@ K = 6 factors of a face's quality.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,9 +21,9 @@ from affectscope.preprocessing.channel_identity import swap_notices
 from affectscope.preprocessing.chosen_person import PersonTracker, PhotoCheck
 from affectscope.preprocessing.ecg import EcgAnalysis, analyse_ecg
 from affectscope.preprocessing.eda import EdaAnalysis, analyse_eda
+from affectscope.preprocessing.excluded import excluded_at, excluded_samples, without_samples
 from affectscope.preprocessing.face import FaceDetector
-from affectscope.preprocessing.face_quality import UNSEEN
-from affectscope.preprocessing.face_tracking import FaceSample, follow_face
+from affectscope.preprocessing.face_tracking import FaceSample, follow_face, unseen
 from affectscope.preprocessing.picture_checks import PictureChecks
 from affectscope.preprocessing.repeated_blocks import repeat_notices
 from affectscope.preprocessing.scaling import network_signal
@@ -31,6 +31,7 @@ from affectscope.preprocessing.windows import NetworkSignal, Preprocessing, Scal
 from affectscope.records import (
     MODALITIES,
     BoolArray,
+    ExcludedSpan,
     FloatArray,
     Frame,
     Modality,
@@ -66,6 +67,8 @@ class WindowBatch:
         present: (N,) bool per key of ``inputs``; rows that are False hold zeros.
         face_factors: (N, K) in the order of ``face_quality.FACTORS``, 0 where no face was seen.
         faces_seen: (N,) how many faces the picture showed.
+        face_boxes: (N, 4) float32 of the chosen person's face: x, y, width, height in shares of the
+            upright picture's width and height, cut at its edges; NaN where it was not seen.
     """
 
     keys: tuple[WindowKey, ...]
@@ -73,6 +76,7 @@ class WindowBatch:
     present: dict[Modality, BoolArray]
     face_factors: FloatArray
     faces_seen: NDArray[np.int64]
+    face_boxes: NDArray[np.float32]
 
     @property
     def times(self) -> FloatArray:
@@ -103,37 +107,53 @@ class BodyAnalysis:
     notices: tuple[Notice, ...]
 
 
-def analyse_body(recording: Recording) -> BodyAnalysis:
+def analyse_body(recording: Recording, excluded: Sequence[ExcludedSpan] = ()) -> BodyAnalysis:
     """Clean both signals; a signal that holds nothing usable becomes a notice, not an error.
 
     Nothing is made of signals that look exchanged (P09), and repeated stretches are told (P15).
+    Nothing looks at samples in ``excluded`` spans; a signal that is left out whole is absent.
     """
-    notices = list(swap_notices(recording.ecg, recording.eda))
+    ecg = _Kept.of(recording.ecg, "ecg", excluded)
+    eda = _Kept.of(recording.eda, "eda", excluded)
+    notices = list(swap_notices(ecg.signal, eda.signal))
     swapped = {notice.modality for notice in notices}
-    signals: dict[Modality, Signal | None] = {"ecg": recording.ecg, "eda": recording.eda}
-    kept = {name: None if name in swapped else signal for name, signal in signals.items()}
-    for name, signal in kept.items():
-        notices += repeat_notices(signal, name) if signal is not None else ()
-    ecg = _analysed(analyse_ecg, kept["ecg"], "ecg", notices)
-    eda = _analysed(analyse_eda, kept["eda"], "eda", notices)
-    return BodyAnalysis(ecg, eda, tuple(notices))
+    ecg, eda = (
+        replace(each, signal=None) if each.modality in swapped else each for each in (ecg, eda)
+    )
+    for each in (ecg, eda):
+        notices += repeat_notices(each.signal, each.modality) if each.signal is not None else ()
+    analysed = _analysed(analyse_ecg, ecg, notices), _analysed(analyse_eda, eda, notices)
+    return BodyAnalysis(*analysed, tuple(notices))
+
+
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """What may be looked at of a signal: NaN where ``excluded`` (S,) is True; None for nothing."""
+
+    modality: Modality
+    signal: Signal | None
+    excluded: BoolArray | None
+
+    @classmethod
+    def of(cls, signal: Signal | None, modality: Modality, spans: Sequence[ExcludedSpan]) -> _Kept:
+        mask = None if signal is None else excluded_samples(spans, modality, signal)
+        if signal is None or (mask is not None and mask.all()):
+            return cls(modality, None, None)
+        return cls(modality, without_samples(signal, mask), mask)
 
 
 Analysis = TypeVar("Analysis", EcgAnalysis, EdaAnalysis)
 
 
 def _analysed(
-    analyse: Callable[[Signal], Analysis],
-    signal: Signal | None,
-    modality: Modality,
-    notices: list[Notice],
+    analyse: Callable[[Signal, BoolArray | None], Analysis], kept: _Kept, notices: list[Notice]
 ) -> Analysis | None:
-    if signal is None:
+    if kept.signal is None:
         return None
     try:
-        analysis = analyse(signal)
+        analysis = analyse(kept.signal, kept.excluded)
     except InputError as error:
-        notices.append(_lost(modality, error))
+        notices.append(_lost(kept.modality, error))
         return None
     notices.extend(analysis.notices)
     return analysis
@@ -155,12 +175,15 @@ class StreamSettings:
         span: None walks through all of the recording, at the times of its frames. A span
             (start, end) is walked on the regular grid start + k / rate < end; each time takes the
             frame nearest to it, at most half a step away.
+        excluded: what the user leaves out: a modality is absent at those times. ``analyse_body``
+            must know it too.
     """
 
     rate: float | None = None
     batch_size: int = 64
     person: PersonChoice = field(default_factory=PersonChoice)
     span: tuple[float, float] | None = None
+    excluded: tuple[ExcludedSpan, ...] = ()
 
 
 @dataclass
@@ -181,9 +204,8 @@ class WindowStream:
     notices: list[Notice] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[WindowBatch]:
-        signals = self._signals
         for samples in _batches(self._samples(), self.settings.batch_size):
-            yield self._batch(samples, signals)
+            yield self._batch(samples)
             self.on_time(samples[-1].time)
 
     def signals(self) -> dict[Modality, NetworkSignal]:
@@ -214,8 +236,8 @@ class WindowStream:
         inputs = {name: values[rows] for name, values in batch.inputs.items()}
         present = {name: values[rows] for name, values in batch.present.items()}
         centres = batch.times[rows] - seconds
-        for name, signal in self._signals.items():
-            inputs[name], present[name] = cut_windows(signal, centres, self.preprocessing)
+        for name in self._signals:
+            inputs[name], present[name] = self._cut(name, centres)
         return replace(
             batch,
             keys=tuple(batch.keys[row] for row in rows),
@@ -223,7 +245,15 @@ class WindowStream:
             present=present,
             face_factors=batch.face_factors[rows],
             faces_seen=batch.faces_seen[rows],
+            face_boxes=batch.face_boxes[rows],
         )
+
+    def _cut(self, name: Modality, centres: FloatArray) -> tuple[NDArray[np.float32], BoolArray]:
+        """A signal's windows, as ``cut_windows``; none at a time that is left out."""
+        windows, usable = cut_windows(self._signals[name], centres, self.preprocessing)
+        left_out = excluded_at(self.settings.excluded, name, centres)
+        windows[left_out] = 0.0
+        return windows, usable & ~left_out
 
     def _samples(self) -> Iterator[FaceSample]:
         """One sample per analysed time; a grid without pictures wherever the video gives none."""
@@ -270,10 +300,13 @@ class WindowStream:
 
     def _face_samples(self, reader: FrameReader, frames: Iterable[Frame]) -> Iterator[FaceSample]:
         """The samples of a reader's frames, masked where the picture stands still or is empty."""
-        checks = PictureChecks()
+        checks = PictureChecks(self._face_excluded)
         yield from checks.masked(self._followed(checks.watched(frames)))
         self.notices.extend(reader.notices)
         self.notices.extend(checks.notices)
+
+    def _face_excluded(self, time: float) -> bool:
+        return bool(excluded_at(self.settings.excluded, "face", np.array([time]))[0])
 
     def _followed(self, frames: Iterable[Frame]) -> Iterator[FaceSample]:
         """The samples of frames; should the video turn out unreadable on the way, a notice and what
@@ -287,6 +320,7 @@ class WindowStream:
                     tracker=tracker,
                     crop_size=self.preprocessing.crop_size,
                     minimum_quality=self.preprocessing.minimum_face_quality,
+                    excluded=self._face_excluded,
                 )
                 self.notices.extend(tracker.notices())
         except AffectScopeError as error:
@@ -298,9 +332,7 @@ class WindowStream:
             return PersonTracker(person)
         return PersonTracker(person, self.photo_check(person.photo, detector))
 
-    def _batch(
-        self, samples: list[FaceSample], signals: Mapping[Modality, NetworkSignal]
-    ) -> WindowBatch:
+    def _batch(self, samples: list[FaceSample]) -> WindowBatch:
         recording, preprocessing = self.recording, self.preprocessing
         centres = np.array([sample.time for sample in samples], dtype=np.float64)
         batch = WindowBatch(
@@ -312,9 +344,10 @@ class WindowStream:
             present={},
             face_factors=np.array([sample.quality.factors for sample in samples], dtype=np.float64),
             faces_seen=np.array([sample.faces_seen for sample in samples]),
+            face_boxes=_boxes(samples, recording.video),
         )
-        for name, signal in signals.items():
-            batch.inputs[name], batch.present[name] = cut_windows(signal, centres, preprocessing)
+        for name in self._signals:
+            batch.inputs[name], batch.present[name] = self._cut(name, centres)
         if recording.video is not None:
             batch.inputs["face"], batch.present["face"] = _stacked(samples, preprocessing.crop_size)
         return batch
@@ -328,6 +361,18 @@ def _stacked(samples: list[FaceSample], size: int) -> tuple[NDArray[np.uint8], B
     return faces, np.array([sample.crop is not None for sample in samples])
 
 
+def _boxes(samples: list[FaceSample], video: VideoTrack | None) -> NDArray[np.float32]:
+    """(N, 4) of the person's face as ``WindowBatch.face_boxes``."""
+    shares = np.full((len(samples), 4), np.nan, np.float32)
+    for row, sample in enumerate(samples):
+        if sample.box is not None and video is not None:
+            size = np.array([video.width, video.height])
+            corners = np.array([sample.box[:2], np.add(sample.box[:2], sample.box[2:])]) / size
+            first, last = np.clip(corners, 0.0, 1.0)
+            shares[row] = [*first, *(last - first)]
+    return shares
+
+
 def grid_length(start: float, end: float, rate: float) -> int:
     """How many times start + k / rate lie before ``end``; one a rounding error before it is not."""
     return max(0, math.ceil((end - start) * rate - 1e-9))
@@ -336,9 +381,7 @@ def grid_length(start: float, end: float, rate: float) -> int:
 def _faceless(start: float, end: float, rate: float) -> Iterator[FaceSample]:
     """Times on a grid without a picture: before, after, or instead of a video."""
     for index in range(grid_length(start, end, rate)):
-        yield FaceSample(
-            time=start + index / rate, crop=None, quality=UNSEEN, box=None, faces_seen=0
-        )
+        yield unseen(start + index / rate)
 
 
 def _batches(samples: Iterable[FaceSample], size: int) -> Iterator[list[FaceSample]]:

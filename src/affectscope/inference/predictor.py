@@ -132,10 +132,10 @@ class Predictor:
             self.check_population(recording)
         stream = WindowStream(
             recording=recording,
-            body=analyse_body(recording),
+            body=analyse_body(recording, session.excluded),
             preprocessing=self.checkpoint.preprocessing,
             face_model=face_model,
-            settings=StreamSettings(rate=rate, person=session.person),
+            settings=StreamSettings(rate=rate, person=session.person, excluded=session.excluded),
             photo_check=photo_check,
             on_time=on_time,
         )

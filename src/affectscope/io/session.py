@@ -28,6 +28,7 @@ from affectscope.io.session_checks import (
     same_content,
     uncovered_spans,
 )
+from affectscope.io.session_exclusions import check_excluded
 from affectscope.io.session_file import (
     NAME,
     SessionFile,
@@ -42,6 +43,7 @@ from affectscope.io.toml_table import StatedFile
 from affectscope.records import (
     TARGETS,
     ClockAlignment,
+    ExcludedSpan,
     FloatArray,
     Labels,
     Modality,
@@ -72,6 +74,7 @@ class Session:
             or their times, on the session's axis. ``datasets.alignment.aligned`` uses them.
         questionnaires: a table of answers before and after, None where there is none.
         reliability: what is known of measures beforehand, by name.
+        excluded: what the user leaves out; nothing of it may enter a number.
     """
 
     folder: Path
@@ -86,6 +89,7 @@ class Session:
     marked: tuple[Phase, ...] = ()
     questionnaires: Path | None = None
     reliability: Mapping[str, Reliability] = field(default_factory=dict)
+    excluded: tuple[ExcludedSpan, ...] = ()
 
 
 @dataclass
@@ -154,6 +158,7 @@ def open_session(folder: Path | str) -> Session:
     alignments, doubts = align_by_clocks(placed, video, stated.sync)
     markers = _markers(opening, stated, placed)
     phases, rule = _phases(stated, recording)
+    check_excluded(stated.excluded, recording, NAME)
     answers = stated.questionnaires
     opening.notices += [
         *doubts,
@@ -175,6 +180,7 @@ def open_session(folder: Path | str) -> Session:
         () if stated.phases is None else stated.phases.marked,
         None if answers is None else opening.attempt(lambda: opening.checked(answers)),
         stated.reliability,
+        stated.excluded,
     )
 
 

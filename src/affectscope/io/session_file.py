@@ -7,6 +7,7 @@
     [face]                      # file, clock_offset, sha256, person, see ``session_person``
     [ecg]                       # file, channel, sampling_rate, unit, clock_offset, time_column,
     [eda]                       # decimal, sha256
+    [excluded]                  # what the user leaves out, see ``session_exclusions``
     [phases]                    # what is compared and what is marked, see ``session_phases``
     [questionnaires]            # file, sha256: answers before and after, ``questionnaire_table``
     [reliability]               # of measures, see ``reliability``
@@ -26,14 +27,15 @@ from typing import get_args
 
 from affectscope.errors import SessionError
 from affectscope.io import reliability as reliability_table
-from affectscope.io import session_phases
+from affectscope.io import session_exclusions, session_phases
 from affectscope.io.channels import Decimal, SignalSource
 from affectscope.io.reliability import Reliability, reliabilities
+from affectscope.io.session_exclusions import excluded_spans
 from affectscope.io.session_person import person_choice
 from affectscope.io.session_phases import PhasesEntry, phases_entry
 from affectscope.io.session_sync import SyncEntry, sync_entry
 from affectscope.io.toml_table import StatedFile, TomlTable, check_keys, parsed
-from affectscope.records import PersonChoice
+from affectscope.records import ExcludedSpan, PersonChoice
 
 NAME = "session.toml"
 FORMAT = 1
@@ -42,13 +44,14 @@ _SIGNAL_KEYS = ("file", "channel", "sampling_rate", "unit", "clock_offset", "tim
                 "decimal", "sha256")  # fmt: skip
 KEYS: dict[str, tuple[str, ...]] = {
     "": ("format", "subject_id", "session_id", "simulated", "face", "ecg", "eda", "phases",
-         "labels", "sync", "questionnaires", "reliability"),
+         "labels", "sync", "questionnaires", "reliability", "excluded"),
     "face": ("file", "clock_offset", "person", "person_boxes", "person_photo", "sha256"),
     "ecg": _SIGNAL_KEYS,
     "eda": _SIGNAL_KEYS,
     "phases": session_phases.KEYS,
     "questionnaires": ("file", "sha256"),
     "reliability": reliability_table.KEYS,
+    "excluded": session_exclusions.KEYS,
     "labels": ("file", "sha256"),
     "sync": ("method", "video", "region", "marker_file", "marker_channel", "sha256"),
 }  # fmt: skip
@@ -86,6 +89,7 @@ class SessionFile:
     sync: SyncEntry
     questionnaires: StatedFile | None
     reliability: Mapping[str, Reliability]
+    excluded: tuple[ExcludedSpan, ...]
 
 
 def read_session_file(folder: Path) -> SessionFile:
@@ -113,6 +117,7 @@ def read_session_file(folder: Path) -> SessionFile:
         sync_entry(top),
         None if questionnaires is None else questionnaires.file(),
         reliabilities(top.table("reliability")),
+        excluded_spans(top.table("excluded")),
     )
 
 

@@ -4,7 +4,7 @@ The rule decides once. When the person's track ends (``preprocessing.face_tracks
 taken for the person until it is sure again who that is:
 
 - the next box that the user stated, or the reference photo, says so;
-- nobody else was ever seen: the rule decides again;
+- nobody else was ever seen, nor is in this picture: its only face is the person's;
 - the person was away for a short while, everybody else was in the picture all that time, and a face
   came back where the person had been.
 
@@ -193,8 +193,8 @@ class PersonTracker:
             if self.choice.rule != "box":
                 self._take(self._by_rule(free), time, "rule")
         elif self.together <= 1 and self.breaks[-1].why != "crossing":
-            if self.choice.rule != "box" or len(free) == 1:
-                self._take_again(self._by_rule(free), time)
+            if len(free) == 1:
+                self._take_again(free[0].track, time)
         else:
             returned = self._returned(free, time)
             if returned is not None:

@@ -26,19 +26,13 @@ from affectscope.preprocessing.ecg_quality import (
     without_faint,
 )
 from affectscope.preprocessing.heart_rhythm import irregular, rhythm_doubts, unsuited
-from affectscope.preprocessing.quality_course import (
-    Masked,
-    QualityCourse,
-    ecg_course,
-    fault_groups,
-)
+from affectscope.preprocessing.quality_course import QualityCourse, ecg_course, masked_by
 from affectscope.preprocessing.r_peaks import r_peaks
 from affectscope.preprocessing.rr_intervals import RrIntervals, intervals_between
 from affectscope.preprocessing.scaling import resample
 from affectscope.preprocessing.signal_quality import (
-    MISSING,
     bridged,
-    mask_notices,
+    fault_notices,
     repair,
     runs,
     unusable,
@@ -107,14 +101,17 @@ class HeartRateVariability:
     successive_differences: FloatArray = field(default_factory=lambda: np.empty(0))
 
 
-def analyse_ecg(signal: Signal) -> EcgAnalysis:
+def analyse_ecg(signal: Signal, excluded: BoolArray | None = None) -> EcgAnalysis:
     """Clean an ECG in V, mV or uV, mask what cannot be read, and find its heartbeats.
+
+    Args:
+        excluded: (S,) True where the user left samples out; they are NaN.
 
     Raises:
         InputError: E_UNIT for a unit that is no voltage; E_SIGNAL_UNUSABLE where no span is usable.
     """
     signal = to_millivolts(replace(signal, values=without_sentinels(signal.values)))
-    repaired = repair(signal.values, signal.sampling_rate)
+    repaired = repair(signal.values, signal.sampling_rate, excluded)
     faults = ecg_faults(signal, repaired)
     valid = usable(faults, signal.sampling_rate)
     heart = _heartbeats(repaired.values, valid, signal.sampling_rate)
@@ -127,13 +124,9 @@ def analyse_ecg(signal: Signal) -> EcgAnalysis:
         valid=valid,
         peak_times=signal.start_time + heart.beat_seconds,
         inverted=heart.inverted,
-        notices=tuple(
-            notice
-            for fault, mask in faults.items()
-            for notice in mask_notices(mask, signal, fault=fault, modality="ecg")
-        ),
+        notices=fault_notices(faults, signal, "ecg"),
         course=ecg_course(
-            Masked(signal, valid, faults[MISSING], fault_groups(faults, ECG_FACTORS)),
+            masked_by(signal, valid, faults=faults, names=ECG_FACTORS),
             heart.cleaned,
             -repaired.values if heart.inverted else repaired.values,
             heart.quality,

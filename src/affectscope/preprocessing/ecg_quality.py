@@ -58,6 +58,7 @@ from affectscope.preprocessing.signal_quality import (
     share_within,
     smallest_step,
     swing_mask,
+    told_apart,
     window_samples,
 )
 from affectscope.records import BoolArray, FloatArray, Signal
@@ -111,24 +112,28 @@ def ecg_faults(signal: Signal, repaired: Repaired) -> dict[Fault, BoolArray]:
         repaired: the same, filled in.
     """
     rate, values, missing = signal.sampling_rate, repaired.values, ~repaired.valid
+    excluded = repaired.excluded
     step = smallest_step(signal.values)
     quiet = _without_mains(values, rate)
     beat_width = window_samples(LONGEST_RR, rate)
-    swing = rolling_swing(quiet, beat_width)
+    swing = rolling_swing(quiet, beat_width, excluded)
+    swing = swing[np.isfinite(swing)]
     usual = float(np.median(swing)) if len(swing) else 0.0
     # A dead lead may flicker by one step either way; in a coarse record that may be a heartbeat.
     flicker = 2.5 * step
     still = 0.0 if 0.05 * usual < flicker < usual else flicker
-    flat = swing_mask(values, window_samples(_FLAT_DURATION, rate), max(still, 0.005 * usual))
+    still = max(still, 0.005 * usual)
+    flat = swing_mask(values, window_samples(_FLAT_DURATION, rate), still, excluded)
     rails = rail_mask(values, max(3, math.ceil(0.01 * rate)), step=step)
     clipped = share_within(rails, window_samples(1.0, rate)) > _LARGEST_CLIPPED
-    loose = swing_mask(quiet, beat_width, 0.1 * usual)
-    return {
+    loose = swing_mask(quiet, beat_width, 0.1 * usual, excluded)
+    faults = {
         MISSING: missing,
         FLAT: flat & ~missing,
         CLIPPED: clipped & ~flat & ~missing,
         NO_CONTACT: loose & ~clipped & ~flat & ~missing,
     }
+    return told_apart(faults, excluded)
 
 
 def readable(

@@ -31,22 +31,18 @@ from scipy.signal import find_peaks
 
 from affectscope.errors import InputError
 from affectscope.preprocessing.eda_contact import lifted
-from affectscope.preprocessing.quality_course import (
-    Masked,
-    QualityCourse,
-    eda_course,
-    fault_groups,
-)
+from affectscope.preprocessing.quality_course import QualityCourse, eda_course, masked_by
 from affectscope.preprocessing.signal_quality import (
     MISSING,
     Fault,
     Repaired,
     bridged,
-    mask_notices,
+    fault_notices,
     repair,
     runs,
     smallest_step,
     swing_mask,
+    told_apart,
     unusable,
     usable,
     valid_at,
@@ -128,8 +124,11 @@ class ResponseRate:
     reason: str = ""
 
 
-def analyse_eda(signal: Signal) -> EdaAnalysis:
+def analyse_eda(signal: Signal, excluded: BoolArray | None = None) -> EdaAnalysis:
     """Clean an EDA in S, mS, uS, nS or Ohm, kOhm, MOhm, mask what cannot be read, and separate it.
+
+    Args:
+        excluded: (S,) True where the user left samples out; they are NaN.
 
     Raises:
         InputError: E_UNIT for another unit; E_EDA_IMPLAUSIBLE where the values cannot be skin
@@ -138,7 +137,7 @@ def analyse_eda(signal: Signal) -> EdaAnalysis:
     stated = signal.unit
     signal = to_microsiemens(replace(signal, values=without_sentinels(signal.values)))
     rate = signal.sampling_rate
-    repaired = repair(signal.values, rate)
+    repaired = repair(signal.values, rate, excluded)
     step = smallest_step(signal.values)
     faults = _faults(signal, repaired, step)
     _check_plausible(repaired.values[repaired.valid & (repaired.values > 2.5 * step)], stated)
@@ -151,11 +150,6 @@ def analyse_eda(signal: Signal) -> EdaAnalysis:
         raise unusable(faults, "eda")
     tonic = slower_than(_TONIC, cleaned, valid, rate)
     peaks, amplitudes = _all_responses(cleaned, valid, rate, max(MINIMUM_RESPONSE, 2 * step))
-    notices = [
-        notice
-        for fault, mask in faults.items()
-        for notice in mask_notices(mask, signal, fault=fault, modality="eda")
-    ]
     return EdaAnalysis(
         cleaned=replace(signal, values=cleaned),
         valid=valid,
@@ -163,9 +157,9 @@ def analyse_eda(signal: Signal) -> EdaAnalysis:
         phasic=cleaned - tonic,
         response_times=signal.start_time + peaks,
         response_amplitudes=amplitudes,
-        notices=(*notices, *_doubts(valid, signal)),
+        notices=(*fault_notices(faults, signal, "eda"), *_doubts(valid, signal)),
         course=eda_course(
-            Masked(signal, valid, faults[MISSING], fault_groups(faults, EDA_FACTORS)),
+            masked_by(signal, valid, faults=faults, names=EDA_FACTORS),
             cleaned,
             repaired.values,
         ),
@@ -233,16 +227,20 @@ def _faults(signal: Signal, repaired: Repaired, step: float) -> dict[Fault, Bool
     on_skin = values[~off & ~missing]
     if len(on_skin):
         at_maximum = ~off & (values >= on_skin.max() - step / 2)
+        if repaired.excluded is not None:  # what is filled in between two maxima is no third one
+            at_maximum &= ~repaired.excluded
         shortest = max(_FEWEST, window_samples(_SATURATED_DURATION, rate))
         saturated = widened(without_short_runs(at_maximum, shortest), margin)
     off = widened(off, margin)
-    flat = swing_mask(values, max(_FEWEST, window_samples(_FLAT_DURATION, rate)), 0.0)
-    return {
+    shortest = max(_FEWEST, window_samples(_FLAT_DURATION, rate))
+    flat = swing_mask(values, shortest, 0.0, repaired.excluded)
+    faults = {
         MISSING: missing,
         SKIN: off & ~missing,
         SATURATED: saturated & ~off & ~missing,
         FLAT: flat & ~saturated & ~off & ~missing,
     }
+    return told_apart(faults, repaired.excluded)
 
 
 def _check_plausible(measured: FloatArray, stated: str) -> None:

@@ -15,7 +15,7 @@ Where the literature is silent, and what we do:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -137,14 +137,25 @@ def follow_face(
     tracker: PersonTracker,
     crop_size: int,
     minimum_quality: float,
+    excluded: Callable[[float], bool] = lambda _time: False,
 ) -> Iterator[FaceSample]:
     """One sample per frame, in constant memory; then ``tracker.notices`` are complete.
 
     ``crop_size``: side of a crop, pixels; ``minimum_quality``: below it a sample has no crop.
+    Frames at ``excluded`` times are not looked at: to the tracker the video has a hole there, and
+    what it shows decides nothing about who is the person afterwards.
     """
     search = PersonSearch(detector, tracker)
     for frame in frames:
-        yield look_at(frame, search, crop_size=crop_size, minimum_quality=minimum_quality)
+        if excluded(frame.time):
+            yield unseen(frame.time)
+        else:
+            yield look_at(frame, search, crop_size=crop_size, minimum_quality=minimum_quality)
+
+
+def unseen(time: float) -> FaceSample:
+    """A time without a picture, or with one that is not looked at."""
+    return FaceSample(time, None, UNSEEN, None, 0)
 
 
 def look_at(

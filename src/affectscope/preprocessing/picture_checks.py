@@ -12,13 +12,16 @@ Where the literature is silent, and what we do:
 3. A picture shows nothing where its cells, but the brightest and the darkest 2 % (a clock that the
    camera writes in), lie within ``EMPTY_RANGE`` grey levels.
 
+4. Pictures that the user left out are not looked at, and a still run ends before them: what was
+   alike on both sides of a hole need not have stood still in it.
+
 Legend: H, W height and width in pixels; R <= 36, C <= 64 rows and columns of cells.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -98,10 +101,12 @@ class PictureChecks:
 
     ``watched`` lies before face tracking and ``masked`` behind it. Samples wait, at most
     ``STILL_SECONDS`` of them, while the picture stands still. ``notices`` is complete once the
-    samples are: W_FROZEN and W_NO_PICTURE with their spans.
+    samples are: W_FROZEN and W_NO_PICTURE with their spans. Frames at ``excluded`` times are not
+    looked at.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, excluded: Callable[[float], bool] = lambda _time: False) -> None:
+        self._excluded = excluded
         self.notices: list[Notice] = []
         self._run: _Run | None = None
         self._runs: deque[_Run] = deque()  # of each frame whose sample has not come
@@ -109,6 +114,12 @@ class PictureChecks:
     def watched(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """The same frames."""
         for frame in frames:
+            if self._excluded(frame.time):
+                self._close()
+                self._run = None
+                self._runs.append(_left_out(frame.time))
+                yield frame
+                continue
             levels = cell_levels(frame.rgb)
             empty = shows_nothing(levels)
             if self._run is None or not self._run.takes(levels, empty):
@@ -135,6 +146,11 @@ class PictureChecks:
             self._run.over = True
             notice = self._run.notice()
             self.notices += [] if notice is None else [notice]
+
+
+def _left_out(time: float) -> _Run:
+    """Of one frame that is not looked at: over, and masked by nothing."""
+    return _Run(np.empty((0, 0), np.float32), empty=False, start=time, end=time, over=True)
 
 
 def _shown(sample: FaceSample, run: _Run) -> FaceSample:

@@ -20,8 +20,9 @@ eda_motion      largest fall within a second, from half of the level down to a t
                 (``eda_contact``)
 ==============  ==================================================================================
 
-A second of which less than half was recorded has no factors (NaN). Between two faults less than 1 s
-apart nothing is used: such a piece is explained by the fault next to it.
+A second of which less than half was recorded has no factors (NaN), nor has one that is not used
+because the user left it out. Between two faults less than 1 s apart nothing is used: such a piece
+is explained by the fault next to it.
 
 Legend: N seconds of the course, S samples, B beats. Row k covers ``seconds[k]`` to one later.
 """
@@ -36,7 +37,7 @@ from scipy.ndimage import uniform_filter1d
 
 from affectscope.preprocessing.beat_template import BeatQuality, IntArray
 from affectscope.preprocessing.eda_contact import LARGEST_FALL, relative_fall
-from affectscope.preprocessing.signal_quality import Fault, runs
+from affectscope.preprocessing.signal_quality import EXCLUDED, MISSING, Fault, runs
 from affectscope.records import BoolArray, FloatArray, Signal
 
 LIMIT = 0.5
@@ -59,6 +60,7 @@ class QualityCourse:
         seconds: (N,) start of each, whole seconds on the session's axis.
         recorded: (N,) bool, at least half of it was measured.
         used: (N,) bool, more than half of it is valid.
+        excluded: (N,) bool, recorded, and not used because the user left it out.
         factors: (N,) per name, 1 is good, NaN where it was not recorded or cannot be known.
     """
 
@@ -66,26 +68,34 @@ class QualityCourse:
     recorded: BoolArray = field(default_factory=lambda: np.empty(0, dtype=bool))
     used: BoolArray = field(default_factory=lambda: np.empty(0, dtype=bool))
     factors: Mapping[str, FloatArray] = field(default_factory=dict)
+    excluded: BoolArray = field(default_factory=lambda: np.empty(0, dtype=bool))
 
 
 @dataclass(frozen=True, eq=False)
 class Masked:
     """What an analysis decided: ``valid`` (S,), and per factor the faults (S,) it explains.
 
-    ``missing`` (S,) True where nothing was measured.
+    ``missing`` (S,) True where nothing was measured, ``excluded`` where the user left it out.
     """
 
     signal: Signal
     valid: BoolArray
     missing: BoolArray
+    excluded: BoolArray
     faults: Mapping[str, Sequence[BoolArray]]
 
 
-def fault_groups(
-    faults: Mapping[Fault, BoolArray], names: Mapping[str, Sequence[Fault]]
-) -> dict[str, list[BoolArray]]:
-    """Per factor the masks of its faults."""
-    return {name: [faults[fault] for fault in group] for name, group in names.items()}
+def masked_by(
+    signal: Signal,
+    valid: BoolArray,
+    *,
+    faults: Mapping[Fault, BoolArray],
+    names: Mapping[str, Sequence[Fault]],
+) -> Masked:
+    """What an analysis decided, with the masks of the faults that each of ``names`` explains."""
+    groups = {name: [faults[fault] for fault in group] for name, group in names.items()}
+    excluded = faults.get(EXCLUDED, np.zeros(len(valid), dtype=bool))
+    return Masked(signal, valid, faults[MISSING], excluded, groups)
 
 
 def ecg_course(
@@ -157,15 +167,17 @@ def _course(
     """Each raw factor (N,) in [0, 1] put into the half that the masks give it."""
     recorded = seconds.enough & (seconds.share([masked.missing]) <= 0.5)
     used = recorded & (seconds.share([masked.valid]) > 0.5)
-    guilt = np.array([blame[name] for name in raw])  # (factors, N)
+    left_out = seconds.share([masked.excluded])
+    guilt = np.array([*(blame[name] for name in raw), left_out])  # (factors + 1, N)
     guilty = _nearest_fault(guilt)
+    excluded = recorded & ~used & (guilty == len(raw))
     factors = {}
     for row, (name, value) in enumerate(raw.items()):
         masks_it = ~used & ((guilty == row) | (guilt[row] >= 0.5))
         below = LIMIT * _MASKED * np.minimum(np.nan_to_num(value), 1 - guilt[row])
         half = np.where(masks_it, below, LIMIT + LIMIT * value)
-        factors[name] = np.where(recorded, half, np.nan)
-    return QualityCourse(seconds.starts, recorded, used, factors)
+        factors[name] = np.where(recorded & ~excluded, half, np.nan)
+    return QualityCourse(seconds.starts, recorded, used, factors, excluded)
 
 
 def _nearest_fault(guilt: FloatArray) -> FloatArray:

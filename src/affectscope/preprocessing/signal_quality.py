@@ -33,10 +33,12 @@ _MERGED_GAP = 1.0  # seconds: spans of one fault closer than this are told as on
 
 @dataclass(frozen=True, eq=False)
 class Repaired:
-    """values (S,) without NaN; valid (S,) bool, False where the values are only filled in."""
+    """values (S,) without NaN; valid (S,) bool, False where the values are only filled in;
+    excluded (S,) bool, True where the user left samples out, None where nothing was."""
 
     values: FloatArray
     valid: BoolArray
+    excluded: BoolArray | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Fault:
 
 
 MISSING = Fault("W_MISSING", "has missing or non-numeric samples")
+EXCLUDED = Fault("W_EXCLUDED", "is left out by the user")
+"""No fault of the signal; where it is told, the user's reason stands (``therapy.assessment``)."""
 
 
 def without_sentinels(values: FloatArray) -> FloatArray:
@@ -71,17 +75,20 @@ def without_sentinels(values: FloatArray) -> FloatArray:
     return result
 
 
-def repair(values: FloatArray, sampling_rate: float) -> Repaired:
+def repair(values: FloatArray, sampling_rate: float, excluded: BoolArray | None = None) -> Repaired:
     """Fill what is missing by straight lines and say which samples stay usable.
 
     Missing runs of at most 0.25 s between two measured samples stay valid, unless more than half of
     the second around them is missing. Longer runs, and runs at either end, are filled and masked.
     Where nothing was measured, all values are 0 and none is valid.
+
+    Args:
+        excluded: (S,) True where the user left samples out: NaN in ``values``, and never valid.
     """
     marked = without_sentinels(values)
     missing = np.isnan(marked)
     if missing.all():
-        return Repaired(np.zeros_like(marked), np.zeros(len(marked), dtype=bool))
+        return Repaired(np.zeros_like(marked), np.zeros(len(marked), dtype=bool), excluded)
     valid = ~missing
     filled = bridged(marked, valid)
     gaps = runs(missing)
@@ -91,7 +98,16 @@ def repair(values: FloatArray, sampling_rate: float) -> Repaired:
     inner = (gaps[:, 0] > 0) & (gaps[:, 1] < len(missing))
     alone = crowds[gaps[:, 1]] == crowds[gaps[:, 0]]
     valid |= _mask_of(gaps[short & inner & alone], len(missing))
-    return Repaired(filled, valid)
+    return Repaired(filled, valid if excluded is None else valid & ~excluded, excluded)
+
+
+def told_apart(
+    faults: Mapping[Fault, BoolArray], excluded: BoolArray | None
+) -> dict[Fault, BoolArray]:
+    """The faults, with what the user left out under ``EXCLUDED`` and no longer ``MISSING``."""
+    if excluded is None:
+        return dict(faults)
+    return {**faults, MISSING: faults[MISSING] & ~excluded, EXCLUDED: excluded}
 
 
 def bridged(values: FloatArray, valid: BoolArray) -> FloatArray:
@@ -111,14 +127,23 @@ def smallest_step(values: FloatArray) -> float:
     return float(steps.min()) if len(steps) else 0.0
 
 
-def swing_mask(values: FloatArray, width: int, largest: float) -> BoolArray:
-    """True for samples of any window of ``width`` samples with maximum - minimum <= ``largest``."""
-    bounds = runs(rolling_swing(values, width) <= largest)
+def swing_mask(
+    values: FloatArray, width: int, largest: float, apart: BoolArray | None = None
+) -> BoolArray:
+    """True for samples of any window of ``width`` samples with maximum - minimum <= ``largest``.
+
+    ``apart``: see ``rolling_swing``.
+    """
+    bounds = runs(rolling_swing(values, width, apart) <= largest)
     return _mask_of(np.add(bounds, (0, width - 1)), len(values))
 
 
-def rolling_swing(values: FloatArray, width: int) -> FloatArray:
-    """(S - width + 1,) maximum - minimum of each window of ``width`` samples; else empty."""
+def rolling_swing(values: FloatArray, width: int, apart: BoolArray | None = None) -> FloatArray:
+    """(S - width + 1,) maximum - minimum of each window of ``width`` samples; else empty.
+
+    ``apart`` (S,): a window that holds one of these samples, which are only filled in, tells
+    nothing about what the signal did; it has infinity.
+    """
     count = len(values) - width + 1
     if count <= 0:
         return np.empty(0)
@@ -126,7 +151,11 @@ def rolling_swing(values: FloatArray, width: int) -> FloatArray:
         width // 2
     )  # the filters are centred: output i covers i - first .. i - first + width - 1
     swing: FloatArray = maximum_filter1d(values, width) - minimum_filter1d(values, width)
-    return swing[first : first + count]
+    swing = swing[first : first + count]
+    if apart is not None:
+        before = np.concatenate([[0], np.cumsum(apart)])
+        swing[before[width:] > before[:-width]] = np.inf
+    return swing
 
 
 def rail_mask(values: FloatArray, minimum_samples: int, *, step: float) -> BoolArray:
@@ -183,6 +212,18 @@ def spans(mask: BoolArray, sampling_rate: float, start_time: float) -> list[tupl
     ]
 
 
+def fault_notices(
+    faults: Mapping[Fault, BoolArray], signal: Signal, modality: Modality
+) -> tuple[Notice, ...]:
+    """``mask_notices`` of every fault; what the user left out is none."""
+    return tuple(
+        notice
+        for fault, mask in faults.items()
+        if fault is not EXCLUDED
+        for notice in mask_notices(mask, signal, fault=fault, modality=modality)
+    )
+
+
 def mask_notices(
     mask: BoolArray, signal: Signal, *, fault: Fault, modality: Modality
 ) -> tuple[Notice, ...]:
@@ -224,7 +265,8 @@ def usable(faults: Mapping[Fault, BoolArray], sampling_rate: float) -> BoolArray
 def unusable(faults: Mapping[Fault, BoolArray], modality: Modality) -> InputError:
     """E_SIGNAL_UNUSABLE for a recording without a usable span; it names the most frequent fault."""
     name = modality.upper()
-    worst = max(faults, key=lambda fault: int(faults[fault].sum()))
+    real = [fault for fault in faults if fault is not EXCLUDED]
+    worst = max(real, key=lambda fault: int(faults[fault].sum()))
     mask = faults[worst]
     share = 100.0 * float(mask.mean()) if len(mask) else 0.0
     cause = f"for {share:.0f} % of the time it {worst.does}" if share else "it is too short"

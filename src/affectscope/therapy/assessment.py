@@ -57,8 +57,8 @@ from affectscope.therapy.session_walk import Walk
 
 Status = Literal["OK", "DEGRADED"]
 
-_INFORMATION = {"W_NO_AFFECT_SCORE"}
-"""Notices about what was not asked for; they do not degrade a result."""
+_INFORMATION = {"W_NO_AFFECT_SCORE", "W_EXCLUDED"}
+"""Notices about what was not asked for, or was left out on purpose; they degrade no result."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,14 +133,14 @@ def assess(
         SessionError: E_NO_USABLE_MODALITY where nothing can be used.
     """
     session = aligned(session, on_time)
-    body = analyse_body(session.recording)
+    body = analyse_body(session.recording, session.excluded)
     scorer, why = _scorer(session, predictor, force)
     stream = WindowStream(
         recording=session.recording,
         body=body,
         preprocessing=scorer.checkpoint.preprocessing if scorer else Preprocessing(),
         face_model=face_model,
-        settings=StreamSettings(rate=rate, person=session.person),
+        settings=StreamSettings(rate=rate, person=session.person, excluded=session.excluded),
         photo_check=photo_check,
         on_time=on_time,
     )
@@ -171,11 +171,11 @@ class _Walked:
         session, walk, body = self.session, self.walk, self.body
         recording = session.recording
         phases, rule = compared_phases(session)
-        quality = session_quality(recording, body, walk.batches)
+        quality = session_quality(recording, body, walk.batches, session.excluded)
         coverage = session_coverage(recording, body, walk.times, walk.present[:, 0])
         by_phase = phase_coverage(quality, list(coverage), phases)
         prediction = walk.prediction(self.scorer, session)
-        course = course_of_body(recording.span, body)
+        course = course_of_body(recording.span, body, session.excluded)
         change = change_of(
             session,
             phases,
@@ -186,6 +186,7 @@ class _Walked:
         answers, about_answers = _questionnaires(session)
         notices = (
             *recording.notices,
+            *_excluded(session),
             *body.notices,
             *told,
             *absences(recording),
@@ -237,7 +238,8 @@ def _check_usable(coverage: Mapping[Modality, Coverage], notices: Sequence[Notic
     """Raises SessionError E_NO_USABLE_MODALITY with the reason for each modality."""
     if any(part.usable > 0 for part in coverage.values()):
         return
-    reasons = [f"{n.modality}: {n.sentence}" for n in notices if n.code.startswith("E_")]
+    whole = [n.sentence for n in notices if n.code == "W_EXCLUDED"]
+    reasons = [f"{n.modality}: {n.sentence}" for n in notices if n.code.startswith("E_")] + whole
     raise SessionError(
         "E_NO_USABLE_MODALITY",
         " ".join(["Nothing in this session can be used.", *reasons]),
@@ -265,6 +267,20 @@ def _scorer(
         sentence = f"These affect scores mean nothing: {error.sentence}"
         return predictor, [Notice("W_FORCED_SCORE", sentence)]
     return predictor, []
+
+
+def _excluded(session: Session) -> list[Notice]:
+    """What the user left out, with the reason as it was given."""
+    return [
+        Notice(
+            "W_EXCLUDED",
+            f"Left out by the user: {span.reason.rstrip('.')}.",
+            span.modality,
+            span.start,
+            span.end,
+        )
+        for span in session.excluded
+    ]
 
 
 def _unknown_measures(session: Session) -> list[Notice]:

@@ -10,6 +10,7 @@ Where no rule is written, and what we do:
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,7 +24,10 @@ from affectscope.therapy.results import model_identity, versions
 
 MOST_NOTICES = 4
 
-_DOUBTFUL = ("W_FORCED_SCORE", "W_PHASE_COVERAGE", "W_LOW_COVERAGE", "W_NOT_ALIGNED")
+_DOUBTFUL = (
+    "W_FORCED_SCORE", "W_EXCLUDED", "W_PHASE_COVERAGE", "W_LOW_COVERAGE", "W_NOT_ALIGNED"
+)  # fmt: skip
+_LONGEST = 160  # characters of the reasons for what the user left out
 _BODY_HEADLINE = ("heart rate", "EDA level")
 """What is told in words where no affect was scored."""
 _KEY_MEASURES = ("valence", "arousal", "heart rate", "RMSSD", "EDA level", "skin responses")
@@ -113,7 +117,8 @@ def condensed(notices: Sequence[Notice]) -> dict[str, Any]:
     """The most important kinds of notices as lines, and how many there are in all."""
     kinds: dict[tuple[str, Modality | None], list[Notice]] = {}
     for notice in notices:
-        kinds.setdefault((notice.code, notice.modality), []).append(notice)
+        modality = None if notice.code == "W_EXCLUDED" else notice.modality
+        kinds.setdefault((notice.code, modality), []).append(notice)
     ordered = sorted(kinds.values(), key=_importance)
     return {
         "lines": [_kind(told) for told in ordered[:MOST_NOTICES]],
@@ -131,11 +136,18 @@ def _importance(told: Sequence[Notice]) -> tuple[bool, int, float]:
 def _kind(told: Sequence[Notice]) -> dict[str, str]:
     first, seconds = told[0], _seconds(told)
     text = CODES[first.code] if first.code != "W_NO_AFFECT_SCORE" else first.sentence
-    if first.modality is not None:
-        text = f"{MODALITY_NAMES[first.modality]}: {text}"
+    if first.code == "W_EXCLUDED":
+        sentences = dict.fromkeys(_of_modality(one, one.sentence) for one in told)
+        text = textwrap.shorten(" ".join(sentences), _LONGEST, placeholder=" ...")
+    else:
+        text = _of_modality(first, text)
     facts = [f"{len(told)} times"] if len(told) > 1 else []
     facts += [f"{clock(seconds)} minutes"] if seconds else []
     return {"text": text, "facts": ", ".join(facts), "code": first.code}
+
+
+def _of_modality(notice: Notice, text: str) -> str:
+    return f"{MODALITY_NAMES[notice.modality]}: {text}" if notice.modality else text
 
 
 def _seconds(told: Sequence[Notice]) -> float:

@@ -17,6 +17,7 @@ Legend: G points of a one-second grid.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -37,7 +38,8 @@ from affectscope.preprocessing.eda import (
     responses_per_minute_at,
     tonic_at,
 )
-from affectscope.records import FloatArray, Phase
+from affectscope.preprocessing.excluded import excluded_at
+from affectscope.records import ExcludedSpan, FloatArray, Phase
 from affectscope.therapy.measures import Quantity, averaged
 
 BODY = ("heart rate", "RMSSD", "SDNN", "EDA level", "skin responses")
@@ -49,15 +51,17 @@ _WINDOW = 60.0
 """Seconds over which RMSSD is told as a course."""
 
 
-def course_of_body(span: tuple[float, float], body: BodyAnalysis) -> pd.DataFrame:
+def course_of_body(
+    span: tuple[float, float], body: BodyAnalysis, excluded: Sequence[ExcludedSpan] = ()
+) -> pd.DataFrame:
     """Heart rate (bpm), RMSSD (ms, over 60 s), EDA level (uS) and responses per minute (over 60 s).
 
-    One row per second (column ``time``); NaN where masked or absent.
+    One row per second (column ``time``); NaN where masked, absent or in an ``excluded`` span.
     """
     times = np.arange(*span, 1.0)
     nothing = np.full(len(times), np.nan)
     ecg, eda = body.ecg, body.eda
-    return pd.DataFrame(
+    course = pd.DataFrame(
         {
             "time": times,
             "heart_rate": nothing if ecg is None else heart_rate_at(ecg, times),
@@ -66,6 +70,10 @@ def course_of_body(span: tuple[float, float], body: BodyAnalysis) -> pd.DataFram
             "eda_responses": nothing if eda is None else responses_per_minute_at(eda, times),
         }
     )
+    # A window of 60 s reaches over a shorter span, and would tell something about its middle.
+    course.loc[excluded_at(excluded, "ecg", times), ["heart_rate", "rmssd"]] = np.nan
+    course.loc[excluded_at(excluded, "eda", times), ["eda_tonic", "eda_responses"]] = np.nan
+    return course
 
 
 def body_quantities(body: BodyAnalysis, course: pd.DataFrame) -> tuple[Quantity, ...]:

@@ -1,9 +1,9 @@
 """What was used over the session, as a figure: per modality a bar of shares, and its factors.
 
-The bars are stacked, so that a printed grey page tells used, masked and not recorded apart by their
-place; factors are strips below. A session longer than ``COLUMNS`` seconds is drawn in longer steps:
-bars then show the share of each, strips the mean over the seconds that the bar is about, which are
-the masked ones where there are any.
+The bars are stacked, so that a printed grey page tells used, masked, left out by the user and not
+recorded apart by their place; factors are strips below. A session longer than ``COLUMNS`` seconds
+is drawn in longer steps: bars then show the share of each, strips the mean over the seconds that
+the bar is about, which are the masked ones where there are any.
 
 Legend: N seconds, C columns.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 COLUMNS = 600
 """At most so many columns are drawn."""
 
-USED, MASKED, ABSENT = "#0072B2", "#D55E00", "#E3E8EC"
+USED, MASKED, LEFT_OUT, ABSENT = "#0072B2", "#D55E00", "#8E9AA5", "#E3E8EC"
 _FACE_LIMIT = 0.3
 """A face's factor below it masks alone; those of the signals have their limit at 0.5."""
 _BAR = 2.2  # height of a bar, in strips
@@ -56,7 +56,7 @@ def quality_over_time(table: pd.DataFrame) -> Figure | None:
         axes.grid(visible=False)
         axes.spines["left"].set_visible(False)
         time_axis(axes, (start, start + len(table)))
-        _key(figure, axes)
+        _key(figure, axes, any(table[f"{name}_excluded"].any() for name in names))
         return figure
 
 
@@ -70,11 +70,14 @@ def _draw(
     top: float,
 ) -> list[tuple[float, str]]:
     """One modality from ``top`` downwards; returns where its labels stand."""
-    recorded, used = (table[f"{name}_{what}"].to_numpy(bool) for what in ("recorded", "used"))
+    recorded, used, left_out = (
+        table[f"{name}_{what}"].to_numpy(bool) for what in ("recorded", "used", "excluded")
+    )
+    masked = recorded & ~used & ~left_out
     counts = np.diff(np.append(np.arange(0, len(table), step), len(table)))
-    shares = [_sums(mask, step) / counts for mask in (used, recorded & ~used, ~recorded)]
+    shares = [_sums(mask, step) / counts for mask in (used, masked, left_out, ~recorded)]
     base = np.full(len(counts), top + _BAR - 0.1)
-    for share, colour in zip(shares, (USED, MASKED, ABSENT), strict=True):
+    for share, colour in zip(shares, (USED, MASKED, LEFT_OUT, ABSENT), strict=True):
         if not share.any():
             continue  # nothing to see, and stairs of no height would be half of the page's bytes
         upper = base - share * (_BAR - 0.2)
@@ -83,7 +86,7 @@ def _draw(
     ticks = [(top + _BAR / 2, MODALITY_NAMES[name])]
     strips = []
     for row, factor in enumerate(FACTOR_NAMES[name]):
-        values = _means(table[factor].to_numpy(np.float64), recorded & ~used, step)
+        values = _means(table[factor].to_numpy(np.float64), masked, step)
         strips.append(_on_one_scale(values) if name == "face" else values)
         ticks.append((top + _BAR + row + 0.5, factor.removeprefix(f"{name}_")))
     below = top + _BAR + np.arange(len(strips) + 1)
@@ -123,18 +126,15 @@ def _colours() -> Any:
     return LinearSegmentedColormap.from_list("quality", points).with_extremes(bad=ABSENT)
 
 
-def _key(figure: Figure, axes: Axes) -> None:
+def _key(figure: Figure, axes: Axes, left_out: bool) -> None:
     from matplotlib.patches import Patch
 
+    bars = [(USED, "used"), (MASKED, "recorded, masked"), (ABSENT, "not recorded")]
+    bars += [(LEFT_OUT, "left out by the user")] if left_out else []
+    strips = [("#F6C9A6", "factor below its limit"), ("#D6E6F2", "just above, darker: better")]
     figure.legend(
-        handles=[
-            Patch(color=USED, label="used"),
-            Patch(color=MASKED, label="recorded, masked"),
-            Patch(color=ABSENT, label="not recorded"),
-            Patch(color="#F6C9A6", label="factor below its limit"),
-            Patch(color="#D6E6F2", label="just above, darker: better"),
-        ],
-        loc="outside upper right", ncols=5, frameon=False, fontsize=8,
+        handles=[Patch(color=colour, label=label) for colour, label in (*bars, *strips)],
+        loc="outside upper right", ncols=6, frameon=False, fontsize=8,
         labelcolor=TEXT, handlelength=1.0, columnspacing=1.2,
     )  # fmt: skip
     axes.spines["bottom"].set_color(SOFT)

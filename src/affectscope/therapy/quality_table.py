@@ -2,7 +2,8 @@
 
 ECG and EDA bring their course (``preprocessing.quality_course``). A second of the face is the mean
 of the pictures analysed in it (``preprocessing.face_quality``); it is used where more than half of
-them were. Where no face was seen, its detection is 0 and the other factors are not known.
+them were. Where no face was seen, its detection is 0 and the other factors are not known. A second
+that is not used because the user left it out has no factors.
 
 Legend: N seconds, M analysed pictures, K factors of a face.
 """
@@ -16,11 +17,13 @@ import numpy as np
 import pandas as pd
 
 from affectscope.datasets.window_dataset import BodyAnalysis, WindowBatch
+from affectscope.preprocessing.excluded import excluded_at
 from affectscope.preprocessing.face_quality import FACTORS
 from affectscope.preprocessing.quality_course import QualityCourse
 from affectscope.records import (
     MODALITIES,
     BoolArray,
+    ExcludedSpan,
     FloatArray,
     Modality,
     Recording,
@@ -54,6 +57,7 @@ REASONS: Mapping[str, str] = {
 """What a factor says where it is a modality's lowest."""
 
 NOT_JUDGED = "rejected as a whole"
+LEFT_OUT = "left out by the user"
 
 
 @dataclass(frozen=True)
@@ -67,12 +71,16 @@ class Use:
 
 
 def session_quality(
-    recording: Recording, body: BodyAnalysis, batches: Sequence[WindowBatch]
+    recording: Recording,
+    body: BodyAnalysis,
+    batches: Sequence[WindowBatch],
+    excluded: Sequence[ExcludedSpan] = (),
 ) -> pd.DataFrame:
-    """(N rows) ``time``, and per modality ``_recorded``, ``_used`` and its factors.
+    """(N rows) ``time``, and per modality ``_recorded``, ``_used``, ``_excluded`` and its factors.
 
-    ``time`` is the start of a second on the session's axis. Factors are NaN where the second was
-    not recorded, or belongs to a signal that was rejected as a whole.
+    ``time`` is the start of a second on the session's axis; ``_excluded`` is True where it was
+    recorded and not used because the user left it out. Factors are NaN there, where the second was
+    not recorded, and for a signal that was rejected as a whole.
     """
     start, end = recording.span
     seconds = np.arange(np.floor(start), max(np.floor(start) + 1, np.ceil(end)))
@@ -81,27 +89,36 @@ def session_quality(
     return pd.DataFrame(
         {
             "time": seconds,
-            **_face_columns(recording.video, batches, seconds),
-            **_signal_columns("ecg", recording.ecg, ecg, seconds),
-            **_signal_columns("eda", recording.eda, eda, seconds),
+            **_face_columns(recording.video, batches, seconds, excluded),
+            **_signal_columns("ecg", recording.ecg, ecg, seconds=seconds, excluded=excluded),
+            **_signal_columns("eda", recording.eda, eda, seconds=seconds, excluded=excluded),
         }
     )
 
 
 def _signal_columns(
-    name: Modality, signal: Signal | None, course: QualityCourse | None, seconds: FloatArray
+    name: Modality,
+    signal: Signal | None,
+    course: QualityCourse | None,
+    *,
+    seconds: FloatArray,
+    excluded: Sequence[ExcludedSpan],
 ) -> dict[str, FloatArray | BoolArray]:
-    """A course placed on the session's seconds; of a rejected signal only that it was recorded."""
+    """A course placed on the session's seconds; of a rejected signal only that it was recorded, and
+    where it was left out."""
     recorded = _covered(signal, seconds)
+    left_out = recorded & excluded_at(excluded, name, seconds + 0.5)
     used = np.zeros(len(seconds), dtype=bool)
     factors = {key: np.full(len(seconds), np.nan) for key in FACTOR_NAMES[name]}
     if course is not None:
         inside = (course.seconds >= seconds[0]) & (course.seconds <= seconds[-1])
         place = (course.seconds[inside] - seconds[0]).astype(np.int64)
         recorded[place], used[place] = course.recorded[inside], course.used[inside]
+        left_out[place] = course.excluded[inside]
         for key, values in course.factors.items():
             factors[key][place] = values[inside]
-    return {f"{name}_recorded": recorded, f"{name}_used": used, **factors}
+    columns = {f"{name}_recorded": recorded, f"{name}_used": used, f"{name}_excluded": left_out}
+    return {**columns, **factors}
 
 
 def _covered(track: Signal | VideoTrack | None, seconds: FloatArray) -> BoolArray:
@@ -113,7 +130,10 @@ def _covered(track: Signal | VideoTrack | None, seconds: FloatArray) -> BoolArra
 
 
 def _face_columns(
-    video: VideoTrack | None, batches: Sequence[WindowBatch], seconds: FloatArray
+    video: VideoTrack | None,
+    batches: Sequence[WindowBatch],
+    seconds: FloatArray,
+    excluded: Sequence[ExcludedSpan],
 ) -> dict[str, FloatArray | BoolArray]:
     """Means over the pictures of each second."""
     times = np.concatenate([batch.times for batch in batches])  # (M,)
@@ -134,24 +154,34 @@ def _face_columns(
         )
 
     used = np.nan_to_num(mean(present.astype(np.float64), inside)) > 0.5
-    seen = inside & (factors[:, 0] > 0)
+    hidden = excluded_at(excluded, "face", times)
+    share = np.nan_to_num(mean(hidden.astype(np.float64), inside))
+    unread = np.nan_to_num(mean((~present & ~hidden).astype(np.float64), inside))
+    left_out = ~used & (share > 0) & (share >= unread)
+    shown = inside & ~hidden
+    seen = shown & (factors[:, 0] > 0)
     named = {
-        name: mean(factors[:, k], inside if k == 0 else seen)
+        name: np.where(left_out, np.nan, mean(factors[:, k], shown if k == 0 else seen))
         for k, name in enumerate(FACTOR_NAMES["face"])
     }
-    return {"face_recorded": recorded, "face_used": np.asarray(used), **named}
+    columns = {"face_recorded": recorded, "face_used": np.asarray(used)}
+    return {**columns, "face_excluded": np.asarray(left_out), **named}
 
 
 def use_of(table: pd.DataFrame, name: Modality) -> Use:
     """How many seconds of a modality were used, and what the others lacked."""
-    recorded, used = (table[f"{name}_{what}"].to_numpy(bool) for what in ("recorded", "used"))
+    recorded, used, left_out = (
+        table[f"{name}_{what}"].to_numpy(bool) for what in ("recorded", "used", "excluded")
+    )
     masked = recorded & ~used
-    factors = table.loc[masked, list(FACTOR_NAMES[name])]
+    factors = table.loc[masked & ~left_out, list(FACTOR_NAMES[name])]
     known = factors.notna().any(axis=1)
     lowest = factors[known].idxmin(axis=1).map(REASONS)
     reasons = {str(reason): int(count) for reason, count in lowest.value_counts().items()}
     if not known.all():
         reasons[NOT_JUDGED] = int((~known).sum())
+    if left_out.any():
+        reasons[LEFT_OUT] = int(left_out.sum())
     return Use(float(used.sum()), float(masked.sum()), float((~recorded).sum()), reasons)
 
 

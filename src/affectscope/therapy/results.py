@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from affectscope.errors import AffectScopeError
 from affectscope.evaluation.statistics import Estimate
 from affectscope.io.files import write_text, write_with
+from affectscope.io.session import Session
 from affectscope.pages import INTENDED_USE
 from affectscope.records import Notice
 from affectscope.therapy.alignment import alignment_result
@@ -91,6 +92,7 @@ def result(assessment: Assessment) -> dict[str, Any]:
         },
         "phase_rule": assessment.phase_rule,
         "alignment": alignment_result(assessment.certificate),
+        "video": _video(assessment.session),
         "physiology": {measure.name: _unnamed(measure) for measure in assessment.body},
         "affect": {measure.name: _unnamed(measure) for measure in assessment.affect} or None,
         "marked": [_marked(part) for part in assessment.marked],
@@ -107,6 +109,22 @@ def result(assessment: Assessment) -> dict[str, Any]:
         "versions": versions(),
     }
     return {key: plain(value) for key, value in content.items()}
+
+
+def _video(session: Session) -> dict[str, Any] | None:
+    """Where the video lies: session time = clock_offset + clock_rate x the file's own time."""
+    video = session.recording.video
+    if video is None:
+        return None
+    path, folder = video.path, session.folder
+    return {
+        "file": path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name,
+        "clock_offset": video.clock_offset,
+        "clock_rate": video.clock_rate,
+        "start_time": video.start_time,
+        "width": video.width,
+        "height": video.height,
+    }
 
 
 def model_identity(assessment: Assessment) -> dict[str, Any] | None:

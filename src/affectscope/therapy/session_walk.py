@@ -16,6 +16,7 @@ from affectscope.inference.predictor import Predictor, joined
 from affectscope.io.session import Session
 from affectscope.preprocessing.ecg import heart_rate_at
 from affectscope.preprocessing.eda import tonic_at
+from affectscope.preprocessing.excluded import excluded_at
 from affectscope.records import (
     MODALITIES,
     TARGETS,
@@ -29,6 +30,9 @@ from affectscope.records import (
 
 _LONGEST_BLINK = 1.0
 """Seconds: shorter losses of the face are not told one by one."""
+
+FACE_BOX = ("face_x", "face_y", "face_width", "face_height")
+"""The timeline's columns of ``WindowBatch.face_boxes``."""
 
 SAFE_STEP = 0.2 + 1e-6
 """Seconds between pictures up to which no crossing went unnoticed (docs/people.md)."""
@@ -78,10 +82,14 @@ class Walk:
         return joined(self.batches, self.values, scorer, session.recording)
 
     def timeline(self, body: BodyAnalysis) -> pd.DataFrame:
-        """A row per analysed time: targets, validity, face quality, heart rate, EDA level."""
+        """A row per analysed time: targets, validity, face quality and box, heart rate, EDA level.
+
+        The box is the chosen person's face in shares of the upright picture; NaN where unseen.
+        """
         times, present = self.times, self.present
         nothing = np.full(len(times), np.nan)
         values = np.concatenate(self.values)
+        boxes = np.concatenate([batch.face_boxes for batch in self.batches])
         return pd.DataFrame(
             {
                 "time": times,
@@ -90,19 +98,23 @@ class Walk:
                 "face_quality": np.concatenate([batch.face_quality for batch in self.batches]),
                 "heart_rate": nothing if body.ecg is None else heart_rate_at(body.ecg, times),
                 "eda_tonic": nothing if body.eda is None else tonic_at(body.eda, times),
+                **{name: boxes[:, column] for column, name in enumerate(FACE_BOX)},
             }
         )
 
     def face_notices(self, session: Session, told: Sequence[Notice]) -> list[Notice]:
         """No face at all, gaps of a second and more that ``told`` does not explain already, other
-        people in the picture."""
+        people in the picture. What the user left out is none of these."""
         video = session.recording.video
         if video is None:
             return []
         times, present = self.times, self.present[:, 0]
         inside = (times >= video.start_time) & (times <= video.end_time)
         times, present = times[inside], present[inside]
+        left_out = excluded_at(session.excluded, "face", times)
         seen = int(max(batch.faces_seen.max() for batch in self.batches))
+        if left_out.any() and left_out.all():
+            return []
         if not present.any():
             sentence = (
                 "No face in the video is surely the person's and can be read, so it is not used."
@@ -112,7 +124,7 @@ class Walk:
             return [Notice("E_NO_FACE", sentence, "face", video.start_time, video.end_time)]
         notices = [
             Notice("W_FACE_GAPS", "The face was not visible or too poor to be read.", "face", *gap)
-            for gap in _gaps(times, present)
+            for gap in _gaps(times, present | left_out)
             if not any(_within(gap, notice) for notice in told)
         ]
         if seen > 1:

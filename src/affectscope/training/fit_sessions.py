@@ -128,20 +128,24 @@ def _prepared(
     rate: float,
     progress: Callable[[float], None],
 ) -> list[PreparedTrial]:
-    """Every session's rows; those that follow another face in their video are prepared apart."""
+    """Every session's rows; those that follow another face in their video, or leave out other
+    spans, are prepared apart."""
     for session in sessions:
         if session.recording.labels is None:
             raise _not_learnt(session.recording, "it has no labels.", "Name a table of the known "
                               "affect under [labels] in its session.toml.")  # fmt: skip
     trials: list[PreparedTrial] = []
-    for rule in dict.fromkeys(session.person for session in sessions):
-        own = [session for session in sessions if session.person == rule]
+    for asked in dict.fromkeys((session.person, session.excluded) for session in sessions):
+        own = [session for session in sessions if (session.person, session.excluded) == asked]
         done = len(trials) / len(sessions)
 
         def report(share: float, _text: str, done: float = done, own: int = len(own)) -> None:
             progress(done + share * own / len(sessions))
 
-        settings = PreparedSettings(preprocessing, rate, faces=True, person=rule)
+        person, excluded = asked
+        settings = PreparedSettings(
+            preprocessing, rate, faces=True, person=person, excluded=excluded
+        )
         prepared = prepare(_corpus(own), cache, settings, progress=report)
         for exclusion in prepared.exclusions:
             if exclusion.code.startswith("E_"):  # never learn from less than was asked for

@@ -39,7 +39,7 @@ from affectscope.io.model_files import face_model
 from affectscope.io.session import open_session
 from affectscope.models.face_encoder import SmallFaceEncoder
 from affectscope.preprocessing.windows import Preprocessing
-from affectscope.records import Labels, Notice, PersonChoice, Recording, Signal
+from affectscope.records import ExcludedSpan, Labels, Notice, PersonChoice, Recording, Signal
 
 PREPROCESSING = Preprocessing(minimum_valid=0.4)  # the clips are shorter than a window
 SETTINGS = PreparedSettings(PREPROCESSING, rate=5.0, faces=True)
@@ -282,6 +282,24 @@ def test_nothing_is_prepared_of_a_person_found_by_a_photo() -> None:
     person = PersonChoice("photo", photo=Path("client.jpg"))
     with pytest.raises(SessionError, match=r"E_PERSON.*by a photo.*boxes"):
         PreparedSettings(PREPROCESSING, 5.0, faces=True, person=person)
+
+
+def test_nothing_is_learnt_from_a_span_that_the_user_left_out(
+    root: Path, tmp_path: Path, prepared: PreparedCorpus
+) -> None:
+    spans = (ExcludedSpan("face", 2.0, 2.5, "hand"), ExcludedSpan("ecg", 1.0, 3.0, "moved"))
+    settings = replace(SETTINGS, excluded=spans)
+    corpus = in_memory({"s1": [open_session(root / "s1" / "clip1").recording]})
+    (trial,) = prepare(corpus, tmp_path, settings, progress=silent).trials
+    left_out = (trial.times >= 2.0) & (trial.times < 2.5)
+    assert left_out.sum() in (2, 3)
+    assert not trial.face_present[left_out].any()
+    whole = prepared.trials[0]
+    assert trial.key != whole.key
+    assert whole.face_present[left_out].all()
+    ecg, times = trial.signals["ecg"], whole.signals["ecg"]
+    lost = times.valid & ~ecg.valid
+    assert abs(lost.sum() / 128.0 - 2.0) < 0.05
 
 
 # --- nothing is computed twice

@@ -40,6 +40,7 @@ def batch(rows: slice = slice(None), absent: tuple[str, ...] = ()) -> WindowBatc
         present={name: np.ones(count, dtype=bool) for name in MODALITIES if name not in absent},
         face_factors=np.ones((count, len(FACTORS))),
         faces_seen=np.ones(count, dtype=np.int64),
+        face_boxes=np.full((count, 4), np.nan, np.float32),
     )
 
 

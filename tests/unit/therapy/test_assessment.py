@@ -223,7 +223,8 @@ def test_a_video_of_unknown_length_ends_where_it_ended() -> None:
     assert walk.ended(recording) is recording
     key = Preprocessing().key
     factors, faces = np.ones((2, len(FACTORS))), np.ones(2, dtype=np.int64)
-    walk.add(WindowBatch((key("s", "t", 2.0), key("s", "t", 61.9)), {}, {}, factors, faces), None)
+    keys, boxes = (key("s", "t", 2.0), key("s", "t", 61.9)), np.full((2, 4), np.nan, np.float32)
+    walk.add(WindowBatch(keys, {}, {}, factors, faces, boxes), None)
     assert walk.ended(recording).video.duration == pytest.approx(60.0)
     known = replace(recording, video=replace(video, duration=9.0))
     assert walk.ended(known) is known

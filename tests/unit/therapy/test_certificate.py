@@ -63,6 +63,7 @@ def batch(stream: WindowStream, times: np.ndarray) -> WindowBatch:
         present={"face": np.ones(len(times), dtype=bool)},
         face_factors=np.ones((len(times), len(FACTORS))),
         faces_seen=np.ones(len(times), dtype=np.int64),
+        face_boxes=np.full((len(times), 4), np.nan, np.float32),
     )
     return stream.shifted(made, np.arange(len(times)), 0.0)
 

@@ -69,6 +69,7 @@ def batch(times: np.ndarray, absent: dict[Modality, slice] | None = None) -> Win
         present={name: np.ones(count, dtype=bool) for name in MODALITIES},
         face_factors=np.ones((count, len(FACTORS))),
         faces_seen=np.ones(count, dtype=np.int64),
+        face_boxes=np.full((count, 4), np.nan, np.float32),
     )
     for name, rows in (absent or {}).items():
         made.present[name][rows] = False
@@ -86,6 +87,7 @@ def body_rows(times: np.ndarray) -> WindowBatch:
         present={name: np.ones(len(times), dtype=bool) for name in BODY},
         face_factors=np.zeros((len(times), len(FACTORS))),
         faces_seen=np.zeros(len(times), dtype=np.int64),
+        face_boxes=np.full((len(times), 4), np.nan, np.float32),
     )
 
 

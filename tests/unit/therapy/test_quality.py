@@ -49,7 +49,8 @@ def batch(recording: Recording) -> WindowBatch:
     factors[(times > 20) & (times < 30)] = 0.0
     present = factors.prod(axis=1) >= 0.3
     keys = tuple(Preprocessing().key(recording.subject_id, "t", float(time)) for time in times)
-    return WindowBatch(keys, {}, {"face": present}, factors, np.ones(len(times), dtype=np.int64))
+    seen, boxes = np.ones(len(times), dtype=np.int64), np.full((len(times), 4), np.nan, np.float32)
+    return WindowBatch(keys, {}, {"face": present}, factors, seen, boxes)
 
 
 @pytest.fixture(scope="module")
