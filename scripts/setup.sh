@@ -15,6 +15,14 @@ need_system_package() { # name, why
     fi
 }
 
+wish_for_system_package() { # name, why: the tests that need it are skipped without it
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        need_system_package "$1" "$2" || say "$1 could not be installed ($2); those tests are skipped"
+    else
+        say "without the system package $1 some tests are skipped ($2)"
+    fi
+}
+
 python=""
 for candidate in python3.13 python3.12 python3.11 python3; do
     if command -v "$candidate" >/dev/null && "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
@@ -38,6 +46,9 @@ for library in libGL.so.1 libEGL.so.1 libGLESv2.so.2 libpango-1.0.so.0 libpangof
         esac
     fi
 done
+
+command -v chromium >/dev/null || wish_for_system_package chromium "tests of the page drive it"
+compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || wish_for_system_package postgresql "the database's tests run on it too"
 
 stamp=.venv/.installed
 wanted=$(cat pyproject.toml constraints.txt | sha256sum | cut -d' ' -f1)

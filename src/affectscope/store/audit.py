@@ -6,10 +6,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from affectscope.store.tables import AuditRow
@@ -47,11 +47,11 @@ def append(session: Session, actor_id: str | None, deed: Deed, at: datetime) -> 
     return row
 
 
-def row_hash(row: AuditRow) -> str:
+def row_hash(row: AuditRow | Row[Any]) -> str:
     """sha256 over everything in the row but the hash itself."""
     content = [
         row.sequence,
-        row.at.isoformat(timespec="microseconds"),
+        row.at.astimezone(UTC).isoformat(timespec="microseconds"),
         row.actor_id,
         row.action,
         row.target_kind,

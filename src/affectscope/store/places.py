@@ -75,3 +75,7 @@ class Places:
 
     def export(self, product_id: str) -> Path:
         return self.exports / f"{product_id}.zip"
+
+    def export_parts(self, product_id: str) -> Path:
+        """What is written for an export before it is packed."""
+        return self.exports / f"{product_id}.parts"

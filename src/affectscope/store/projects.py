@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from affectscope.errors import StoreError
+from affectscope.errors import ConflictError, StoreError
 from affectscope.store.database import Change
 from affectscope.store.purposes import check_purpose
 from affectscope.store.tables import Membership, Project, RecordedSession, Role, Subject
@@ -34,7 +34,7 @@ def add_project(change: Change, name: str, *, purpose: str, justification: str) 
     project = Project(
         name=checked_name(name),
         purpose=purpose,
-        justification=justification.strip(),
+        justification=checked_text(justification),
         created_at=change.at,
     )
     change.session.add(project)
@@ -50,6 +50,48 @@ def checked_name(name: str) -> str:
     if not 1 <= len(name) <= 200 or not name.isprintable():
         raise StoreError("E_VALUE", "A name has 1 to 200 printable characters.")
     return name
+
+
+def checked_text(text: str) -> str:
+    """Free text of several lines. Raises StoreError E_VALUE for what no database keeps."""
+    if not all(letter.isprintable() or letter in "\n\r\t" for letter in text):
+        raise StoreError("E_VALUE", "The text holds characters that cannot be printed.")
+    return text.strip()
+
+
+def rename_project(change: Change, project_id: str, name: str, *, seen_version: int) -> int:
+    """Gives back the new version. Raises ConflictError where somebody saved meanwhile (W20);
+    StoreError E_VALUE."""
+    project = change.session.get(Project, project_id)
+    assert project is not None, "the route's need has looked"
+    name = checked_name(name)
+    if project.version != seen_version:
+        raise ConflictError(name, project.name, project.version)
+    project.name = name
+    project.version += 1
+    change.audit("project.renamed", "project", project_id, {"version": project.version})
+    return project.version
+
+
+@dataclass(frozen=True)
+class ProjectHead:
+    """What the pages of a project begin with."""
+
+    id: str
+    name: str
+    purpose: str
+    justification: str
+    version: int
+
+
+def project_head(session: Session, project_id: str) -> ProjectHead:
+    """Raises StoreError E_NOT_FOUND."""
+    project = session.get(Project, project_id)
+    if project is None:
+        raise StoreError("E_NOT_FOUND", "There is no such project.", "Go back to the projects.")
+    return ProjectHead(
+        project.id, project.name, project.purpose, project.justification, project.version
+    )
 
 
 def projects_of(session: Session, user_id: str) -> list[ListedProject]:

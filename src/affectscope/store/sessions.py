@@ -16,6 +16,9 @@ from affectscope.store.database import Change
 from affectscope.store.projects import checked_name
 from affectscope.store.tables import Project, RecordedSession, Subject
 
+MODALITIES = frozenset({"face", "ecg", "eda"})
+"""Tables of session.toml of which a session needs one."""
+
 
 @dataclass(frozen=True)
 class SessionHead:
@@ -34,7 +37,7 @@ class SessionHead:
     @property
     def is_set_up(self) -> bool:
         """Whether session.toml could be written."""
-        return bool({"face", "ecg", "eda"} & set(self.settings))
+        return bool(MODALITIES & self.settings.keys())
 
 
 def session_head(session: Session, session_id: str) -> SessionHead:
@@ -68,17 +71,43 @@ def add_session(change: Change, subject_id: str, label: str) -> RecordedSession:
         StoreError: E_CONSENT; E_CONFLICT where the person has one of that name; E_VALUE.
     """
     check_consent(change.session, subject_id, "ingest", change.at)
-    label = checked_name(label)
-    taken = select(RecordedSession.id).where(
-        RecordedSession.subject_id == subject_id, RecordedSession.label == label
-    )
-    if change.session.scalars(taken).first() is not None:
-        raise StoreError("E_CONFLICT", "The person has a session of this name.", "Choose another.")
+    label = _free_label(change.session, subject_id, label)
     held = RecordedSession(subject_id=subject_id, label=label, settings={}, created_at=change.at)
     change.session.add(held)
     change.session.flush()
     change.audit("session.added", "session", held.id)
     return held
+
+
+def rename_session(change: Change, session_id: str, label: str, *, seen_version: int) -> int:
+    """Call it otherwise.
+
+    Returns:
+        The new version.
+
+    Raises:
+        ConflictError: E_CONFLICT where ``seen_version`` is not the newest (W20).
+        StoreError: E_CONFLICT where the person has another one of that name; E_VALUE.
+    """
+    held = change.session.get(RecordedSession, session_id)
+    assert held is not None, "the route's need has looked"
+    if held.version != seen_version:
+        raise ConflictError({"label": label}, {"label": held.label}, held.version)
+    if checked_name(label) != held.label:
+        held.label = _free_label(change.session, held.subject_id, label)
+        held.version += 1
+        change.audit("session.renamed", "session", session_id, {"version": held.version})
+    return held.version
+
+
+def _free_label(session: Session, subject_id: str, label: str) -> str:
+    label = checked_name(label)
+    taken = select(RecordedSession.id).where(
+        RecordedSession.subject_id == subject_id, RecordedSession.label == label
+    )
+    if session.scalars(taken).first() is not None:
+        raise StoreError("E_CONFLICT", "The person has a session of this name.", "Choose another.")
+    return label
 
 
 def save_settings(

@@ -12,7 +12,16 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -83,6 +92,7 @@ class Login(Base):
     """A browser that is logged in. The cookie's token is not kept, only its sha256."""
 
     __tablename__ = "login"
+    __table_args__ = (Index("login_of_user", "user_id"),)
     token_hash: Mapped[str] = mapped_column(primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"))
     csrf_token: Mapped[str]
@@ -103,6 +113,7 @@ class Project(Base):
 
 class Membership(Base):
     __tablename__ = "membership"
+    __table_args__ = (Index("membership_of_user", "user_id"),)
     project_id: Mapped[str] = mapped_column(
         ForeignKey("project.id", ondelete="CASCADE"), primary_key=True
     )
@@ -166,7 +177,7 @@ class StoredFile(Base):
     session_id: Mapped[str] = mapped_column(ForeignKey("recorded_session.id", ondelete="CASCADE"))
     name: Mapped[str]
     sha256: Mapped[str]
-    size: Mapped[int]
+    size: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime]
 
 
@@ -178,7 +189,7 @@ class Upload(Base):
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     session_id: Mapped[str] = mapped_column(ForeignKey("recorded_session.id", ondelete="CASCADE"))
     name: Mapped[str]
-    size: Mapped[int]
+    size: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str | None]
     """As the browser stated it; None where it did not."""
     touched_at: Mapped[datetime]
@@ -194,6 +205,7 @@ class Job(Base):
         Index("job_by_state", "state", "created_at"),
         Index("job_of_session", "session_id"),
         Index("job_of_project", "project_id"),
+        Index("job_of_subject", "subject_id"),
     )
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     kind: Mapped[str]
@@ -258,7 +270,10 @@ class Product(Base):
     ``exports/<id>.zip``. ``subject_id``: an export of one person."""
 
     __tablename__ = "product"
-    __table_args__ = (Index("product_of_project", "project_id", "created_at"),)
+    __table_args__ = (
+        Index("product_of_project", "project_id", "created_at"),
+        Index("product_of_subject", "subject_id"),
+    )
     id: Mapped[str] = mapped_column(primary_key=True, default=new_id)
     kind: Mapped[str]
     project_id: Mapped[str] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"))
@@ -273,6 +288,7 @@ class DoneOnce(Base):
     (W21). ``answer`` is filled in afterwards."""
 
     __tablename__ = "done_once"
+    __table_args__ = (Index("done_once_by_time", "created_at"),)
     user_id: Mapped[str] = mapped_column(
         ForeignKey("user_account.id", ondelete="CASCADE"), primary_key=True
     )

@@ -1,0 +1,1 @@
+"""The schema's versions, each made from the one before (Alembic)."""
