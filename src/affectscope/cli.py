@@ -14,6 +14,7 @@ from affectscope.cli_inspect import inspect
 from affectscope.cli_options import CheckpointFolder, Force, Minutes, Out, Rate, Thirds
 from affectscope.cli_people import people
 from affectscope.cli_questionnaire import questionnaire
+from affectscope.cli_serve import serve
 from affectscope.cli_simulate import simulate
 from affectscope.cli_study import study
 from affectscope.errors import AffectScopeError
@@ -28,6 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("people")(people)
+app.command("serve")(serve)
 app.command("study")(study)
 app.add_typer(simulate, name="simulate")
 app.add_typer(inspect, name="inspect")

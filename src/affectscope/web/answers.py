@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 STATUS: dict[str, HTTPStatus] = {
     "E_BUSY": HTTPStatus.SERVICE_UNAVAILABLE,
+    "E_DATABASE": HTTPStatus.SERVICE_UNAVAILABLE,
     "E_DISK_FULL": HTTPStatus.INSUFFICIENT_STORAGE,
     "E_DONE_ALREADY": HTTPStatus.CONFLICT,
     "E_CONFLICT": HTTPStatus.CONFLICT,
@@ -37,7 +38,12 @@ STATUS: dict[str, HTTPStatus] = {
     "E_INTERNAL": HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 """Codes with a status of their own; all others are 422: what was handed in cannot be used."""
-_RETRY = {"E_BUSY": "2", "E_TOO_MANY": "30"}
+_RETRY = {"E_BUSY": 2, "E_TOO_MANY": 30}
+"""Seconds to wait before another try, where the error itself does not say (``wait``)."""
+_CODES = {
+    HTTPStatus.NOT_FOUND: "E_NOT_FOUND",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "E_TOO_LARGE",
+}
 
 
 def install(app: FastAPI) -> None:
@@ -53,7 +59,8 @@ def refusal(
 ) -> Response:
     """JSON for programs, a page for people."""
     status = STATUS.get(error.code, HTTPStatus.UNPROCESSABLE_ENTITY)
-    headers = {"Retry-After": _RETRY[error.code]} if error.code in _RETRY else {}
+    wait = getattr(error, "wait", _RETRY.get(error.code))
+    headers = {} if wait is None else {"Retry-After": str(wait)}
     told = {"code": error.code, "sentence": error.sentence, "remedy": error.remedy}
     if request.url.path.startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
         return JSONResponse({**told, **(detail or {})}, status, headers)
@@ -79,8 +86,8 @@ async def _malformed(request: Request, error: Exception) -> Response:
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    code = "E_NOT_FOUND" if error.status_code == HTTPStatus.NOT_FOUND else "E_REQUEST"
-    told = AffectScopeError(code, HTTPStatus(error.status_code).phrase + ".")
+    status = HTTPStatus(error.status_code)
+    told = AffectScopeError(_CODES.get(status, "E_REQUEST"), status.phrase + ".")
     answer = refusal(request, told)
     answer.status_code = error.status_code
     answer.headers.update(error.headers or {})

@@ -16,5 +16,5 @@ onSubmit(form, async (data) => {
   }
   await ask("POST", "/api/password", { old: data.get("old"), new: data.get("new") });
   sessionStorage.setItem("password-changed", "yes");
-  location.reload();  // with the new login's token
+  location.replace("/account");  // with the new login's token
 });

@@ -170,8 +170,12 @@ function sorted(value) {
 }
 
 const WORDS = {
-  channel: "channel", sampling_rate: "Hz", unit: "unit", decimal: "decimal mark",
-  clock_offset: "starts after (s)", person: "person",
+  channel: (name) => `channel ${name}`,
+  sampling_rate: (rate) => `${rate} Hz`,
+  unit: (unit) => unit,
+  decimal: (mark) => `decimal mark ${mark}`,
+  clock_offset: (seconds) => `starts ${seconds} s after`,
+  person: (person) => `person: ${person}`,
 };
 
 function told(given) {
@@ -179,7 +183,7 @@ function told(given) {
     const table = given[name];
     if (!table) return `${TITLES[name]}: not recorded`;
     const facts = Object.keys(WORDS).filter((key) => (table[key] ?? null) !== null);
-    return [`${TITLES[name]}: ${table.file}`, ...facts.map((key) => `${WORDS[key]} ${table[key]}`)].join(", ");
+    return [`${TITLES[name]}: ${table.file}`, ...facts.map((key) => WORDS[key](table[key]))].join(", ");
   });
   return given.simulated ? [...lines, "Simulated people"] : lines;
 }
