@@ -34,7 +34,8 @@ from schemathesis.core import NotSet
 from schemathesis.core.failures import Failure, FailureGroup
 
 from affectscope.errors import CODES
-from page_world import HIDDEN, IDENTITIES, PASSWORD, World
+from fuzz_values import BODIES, BROKEN, HOSTILE, PAGES, VALUES
+from page_world import HIDDEN, IDENTITIES, World
 
 OCTETS = "application/octet-stream"
 REFUSAL = {
@@ -53,105 +54,8 @@ REFUSAL = {
         }
     },
 }
-HOSTILE: tuple[Any, ...] = (
-    # SQL
-    "' OR '1'='1", "'; DROP TABLE subject; --", "1 UNION SELECT name FROM project", "%", "_", "\\",
-    "' AND 1=CAST((SELECT name FROM project) AS INT)--", "${7*7}", "{{7*7}}", "%s%n%x",
-    # letters
-    "", " ", "\0", "a\0b", "\ud800", "\u202e", "\ufeff", "e\u0301" * 90, "𝕏" * 101, "a\r\nb: c",
-    "../../etc/passwd", "..%2f..", "/", "con", "x" * 5000, "<script>window.pwned=1</script>",
-    # numbers
-    0, -1, 1, 2**31, 2**53, 2**63, 2**64, -(2**63) - 1, 10**400, 1e308, 5e-324, -0.0, 1.5,
-    float("nan"), float("inf"), float("-inf"), "NaN", "1e999", "0x10", "１",
-    # other things
-    None, True, False, [], {}, [[]], {"": None}, [None] * 300, {"version": 1},
-    "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999+23:59", "2026-02-30T00:00:00Z",
-)  # fmt: skip
-BROKEN: tuple[bytes, ...] = (
-    b"", b"{", b"null", b"[]", b'"', b'{"version": 1', b"\xff\xfe", b"\xef\xbb\xbf{}", b"NaN",
-    b'{"version": 1, "version": 2}', b"[" * 100_000, b'{"a":' * 50_000, b"1" * 5000, b"1e400",
-    b'{"name": "\\ud800"}', b'{"name": "a\x00b"}', b"name=a&version=1", b"{'version': 1}",
-    '{"name": "ä"}'.encode("utf-16"), b"--x\r\n\r\n--x--",
-)  # fmt: skip
-_QUESTIONS = {"questionnaire": ("GAD-7", "SUDS", "STAI"), "time": ("before", "after")}
-_VALUES: dict[str, tuple[Any, ...]] = {
-    "version": (1,),
-    "pseudonym": ("P01", "P02"),
-    "name": ("olga", "anna", "new.csv", "study.pdf", "report.pdf", "timeline.csv"),
-    "password": (PASSWORD,),
-    "old": (PASSWORD,),
-    "new": ("nine green bottles more",),
-    "purpose": ("therapy", "research", "training", "own copy", "workplace"),
-    "file": ("signals.csv", "face.mp4"),
-    "channel": ("ECG (mV)", "EDA (uS)", 1, 2),
-    "size": (0, 4, 1 << 20),
-    "offset": (4, 0, 8),
-    "start": (0.0, 5.0),
-    "end": (10.0, 24.0),
-    **_QUESTIONS,
-}
-"""Name of a field or parameter -> what fits it."""
 _MANNERS = ("fitting", "model", "hostile", "model", "drawn", "broken")
 """A model is a body that is taken as it is, with little of it changed."""
-_SIGNAL = {"file": "signals.csv", "unit": None, "decimal": None, "clock_offset": None}
-_BODIES: dict[str, tuple[Any, ...]] = {
-    "/marks": (
-        {
-            "version": 1,
-            "phases": {"before": [0, 8], "after": [12, 20]},
-            "marked": [["rest", 2, 4]],
-            "excluded": [["ecg", 5, 6, "moved"], ["all", 15, 16, "break"]],
-        },
-        {"version": 1, "phases": {"minutes": 0.1}, "marked": [], "excluded": []},
-    ),
-    "/setup": (
-        {
-            "version": 1,
-            "simulated": True,
-            "face": None,
-            "ecg": {**_SIGNAL, "channel": "ECG (mV)", "sampling_rate": 64.0},
-            "eda": {**_SIGNAL, "channel": "EDA (uS)", "sampling_rate": None},
-        },
-    ),
-    "/consents": (
-        {
-            "scopes": ["ingest", "scoring"],
-            "given_at": "2026-03-01T00:00:00Z",
-            "expires_at": "2030-03-01T00:00:00+02:00",
-            "notice_shown_at": None,
-        },
-    ),
-    "/uploads": ({"name": "new.csv", "size": 4, "sha256": "a" * 64},),
-    "/{time}": ({"version": 1, "answers": {"1": 2, "2": 3, "3": None}}, {"version": 1}),
-    "/rejection": ({"version": 1, "reason": "the sensor moved"},),
-    "/{session_id}": ({"version": 1, "label": "second"},),
-    "/{subject_id}": ({"pseudonym": "P01"}, {"pseudonym": "P02", "version": 1}),
-    "/{user_id}": ({"version": 1, "disabled": True, "administrator": False},),
-    "/projects": (
-        {
-            "name": "Fear",
-            "purpose": "medical or safety",
-            "justification": "fatigue of night pilots",
-        },
-    ),
-}
-"""How an operation's path ends -> bodies that it takes, to be changed here and there."""
-_PAGES = {
-    "/api/sessions": (
-        "/sessions/{session}", "/sessions/{session}/setup", "/sessions/{session}/files",
-        "/sessions/{session}/questionnaires", "/api/sessions/{session}/marks",
-    ),
-    "/api/results": ("/sessions/{session}", "/results/{result}/report.html"),
-    "/api/uploads": ("/sessions/{session}/files",),
-    "/api/jobs": ("/sessions/{session}",),
-    "/api/subjects": ("/subjects/{subject}", "/projects/{project}/people", "/projects/{project}"),
-    "/api/projects": (
-        "/", "/projects/{project}", "/projects/{project}/members", "/projects/{project}/study",
-        "/projects/{project}/exports",
-    ),
-    "/api/users": ("/users", "/audit"),
-}  # fmt: skip
-"""What shows a change, by how its path begins."""
 
 
 @dataclass(frozen=True)
@@ -278,7 +182,7 @@ class _Asking:
 
     def _look(self, asked: Asked) -> None:
         """Load what shows the change, before it is put right."""
-        for begin, pages in _PAGES.items():
+        for begin, pages in PAGES.items():
             if not asked.url.startswith(begin):
                 continue
             for page in pages:
@@ -316,8 +220,8 @@ class _Asking:
         if fit.manner == "broken":
             return draw(st.sampled_from(BROKEN)), media_type
         if fit.manner == "model":
-            ends = [end for end in _BODIES if self.operation.path.endswith(end)]
-            body = draw(st.sampled_from(_BODIES[ends[0]])) if ends else body
+            ends = [end for end in BODIES if self.operation.path.endswith(end)]
+            body = draw(st.sampled_from(BODIES[ends[0]])) if ends else body
         if not isinstance(body, bytes):
             body = json.dumps(fit.body(body)).encode()
         return body, media_type
@@ -333,13 +237,13 @@ class _Fitting:
 
     def parameter(self, name: str, value: Any, operation: str) -> Any:
         """Of a path. Mostly something that exists, else every request ends at the gate."""
-        known = (*_VALUES.get(name, ()), *_identities(name, operation))
+        known = (*VALUES.get(name, ()), *_identities(name, operation))
         if known and self._mostly():
             return self.draw(st.sampled_from(known))
         return self._odd(value)
 
     def value(self, name: str, value: Any) -> Any:
-        known = (self.first_token,) if name == "token" else _VALUES.get(name)
+        known = (self.first_token,) if name == "token" else VALUES.get(name)
         if known and self.manner == "fitting" and self._mostly():
             return self.draw(st.sampled_from(known))
         return self._odd(value)

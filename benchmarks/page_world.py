@@ -95,8 +95,8 @@ class World:
         part = self.store.places.uploads / IDENTITIES["upload"]
         part.write_bytes(b"half" * (1 + odd))
         with self.store.writing(None) as change:
-            others = delete(tables.Job).where(tables.Job.id != IDENTITIES["job"])
-            change.session.execute(others)
+            for table, kind in ((tables.Job, "job"), (tables.StoredFile, "file")):
+                change.session.execute(delete(table).where(table.id != IDENTITIES[kind]))
             for row in [*self._people(change.at), *self._things(change.at, odd)]:
                 change.session.merge(row)
 

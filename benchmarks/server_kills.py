@@ -215,8 +215,8 @@ class Trial:
         self.lost += self.marker.check(client.get(f"{base}/marks").raise_for_status().json())
 
     def look_at_contents(self) -> None:
-        """Every file that was kept, byte for byte through HTTP, and nothing else on the disk."""
-        self.server.start()
+        """Every file that was kept, byte for byte through HTTP, and nothing else on the disk; the
+        server runs."""
         session_id = self.server.entry.session_id
         with self.server.client() as client:
             self.look(client, session_id)
@@ -228,7 +228,6 @@ class Trial:
         assert contents == {row["sha256"] for row in state["files"]}, "contents without a row"
         parts = {path.stem for path in (self.server.data / "uploads").iterdir()}
         assert parts <= {row["id"] for row in state["uploads"]}, "parts without a row"
-        self.server.kill()
 
     def _write(self, act: Any, session_id: str, stop: threading.Event) -> None:
         try:
@@ -256,7 +255,8 @@ def main() -> None:
             print(
                 f"kill {number + 1}: {trial.writes.total()} writes, {trial.lost} lost", flush=True
             )
-    trial.look_at_contents()
+    with trial.server:
+        trial.look_at_contents()
     figures = {"kills": asked.kills, "writes": dict(trial.writes), "lost": trial.lost}
     if asked.kills == parser.get_default("kills"):
         RESULT.write_text(json.dumps(figures, indent=2) + "\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,30 @@ def real_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the real recordings (../shared/data) are not on this machine")
     return SHARED_DATA
+
+
+class Clock:
+    """A clock that tests turn."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def turn(self, **duration: float) -> None:
+        self.time += timedelta(**duration)
+
+
+@pytest.fixture(scope="session")
+def new_clock() -> type[Clock]:
+    """``new_clock()`` -> a clock that stands until it is turned."""
+    return Clock
+
+
+@pytest.fixture
+def clock(new_clock: type[Clock]) -> Clock:
+    return new_clock()
 
 
 @pytest.fixture(scope="module")

@@ -66,7 +66,7 @@ def test_W17_what_was_sent_is_never_SQL(fuzzed: Fuzzed) -> None:
 def test_a_fault_behind_an_operation_is_found(
     fuzzed: Fuzzed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The search itself is tested: an operation that answers 500 to one name in a request."""
+    """The search itself is tested, with an operation that fails."""
     from affectscope.web import routes_members
 
     def fail(*_: object) -> None:

@@ -144,7 +144,7 @@ class Browser:
 
     def _picture(self, name: str) -> None:
         self.page.evaluate("scrollTo(0, 0)")
-        self.page.wait_for_timeout(150)  # curves are drawn a little after the page
+        self.page.wait_for_timeout(100)  # curves are drawn a little after the page
         if self.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             self.cut.append(name)
         self.page.screenshot(path=self.shots / f"{name}.png", full_page=True)

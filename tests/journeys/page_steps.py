@@ -4,77 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import ZipFile
 
-from affectscope.errors import ModelError
-from affectscope.io.model_files import face_model
-
 from .page_browser import Browser
+from .page_sources import SIGNALS, VIDEO, Sources
 
 USER, PASSWORD = "canary-user", "canary password of many words"
 PROJECT, PERSON, SESSION = "canary-project", "CANARY-P7", "canary-session"
-VIDEO, SIGNALS = "canary-face.mp4", "canary-body.csv"
+USELESS = "canary-notes.csv"
 LEFT_OUT, NAMED = "canary-somebody-came-in", "canary-breathing"
 REJECTED, TAKEN_BACK = "canary-sensor-was-loose", "canary-it-was-not"
-CANARIES = (
-    USER, PASSWORD, PROJECT, PERSON, SESSION, VIDEO, SIGNALS, LEFT_OUT, NAMED, REJECTED, TAKEN_BACK,
-)  # fmt: skip
-"""All that is typed, and the names of the files: no log may hold any of it (W25)."""
-OF_THE_PERSON = (PERSON, SESSION, VIDEO, SIGNALS, LEFT_OUT, NAMED, REJECTED, TAKEN_BACK)
+OF_THE_PERSON = (PERSON, SESSION, VIDEO, SIGNALS, USELESS, LEFT_OUT, NAMED, REJECTED, TAKEN_BACK)
 """What must be gone when the person is erased (G02)."""
+CANARIES = (USER, PASSWORD, PROJECT, *OF_THE_PERSON)
+"""All that is typed, and the names of the files: no log may hold any of it (W25)."""
 _ROOM = (44, 20)
 """Pixels left and right of the curves, see static/plots/layout.js."""
-
-
-@dataclass(frozen=True)
-class Sources:
-    """Files to upload: a video with a face, and a table with the columns ECG and EDA.
-
-    Attributes:
-        simulated: whether a program made them.
-        length: of the signals, in s; rate: Hz, which the table does not state.
-        is_read: whether there is a model that finds the face.
-    """
-
-    folder: Path
-    simulated: bool
-    length: float
-    rate: float
-    is_read: bool
-
-
-def real_sources(folder: Path, shared: Path) -> Sources:
-    """A man's face (Pexels), and another person's ECG and EDA (NeuroKit), under canary names."""
-    shutil.copyfile(shared / "faces" / "WolfgangLanger_Pexels.mp4", folder / VIDEO)
-    shutil.copyfile(shared / "neurokit" / "bio_eventrelated_100hz.csv", folder / SIGNALS)
-    try:
-        face_model()
-    except ModelError:
-        return Sources(folder, False, 150.0, 100.0, False)
-    return Sources(folder, False, 150.0, 100.0, True)
-
-
-def simulated_sources(folder: Path) -> Sources:
-    """The same, of a simulated person, where no real recordings are."""
-    from affectscope.datasets.synthetic import (
-        SyntheticSettings,
-        synthetic_person,
-        therapy_course,
-        write_session,
-    )
-
-    settings = SyntheticSettings(sampling_rate=100.0, frame_rate=5.0)
-    person, course = synthetic_person("simulated-01", 1), therapy_course(150.0, 1)
-    made = write_session(folder / "made", person, course, settings=settings)
-    (made / "face.mp4").rename(folder / VIDEO)
-    lines = (made / "signals.csv").read_text().splitlines()
-    columns = [",".join(line.split(",")[1:3]) for line in lines[1:]]
-    (folder / SIGNALS).write_text("\n".join(["ECG,EDA", *columns]) + "\n")
-    return Sources(folder, True, 150.0, 100.0, False)
 
 
 def first_start(browser: Browser, address: str, token: str) -> None:
@@ -139,8 +87,9 @@ def new_session(browser: Browser) -> None:
 def upload(browser: Browser, sources: Sources) -> None:
     with browser.page.expect_file_chooser() as asked:
         browser.page.get_by_text("Drop the session's files here").click()
-    asked.value.set_files([sources.folder / VIDEO, sources.folder / SIGNALS])
-    browser.until("document.querySelectorAll('#stored tbody tr').length === 2")
+    (sources.folder / USELESS).write_text("asked,said\nhow are you,well\nand now,well\n")
+    asked.value.set_files([sources.folder / name for name in (VIDEO, SIGNALS, USELESS)])
+    browser.until("document.querySelectorAll('#stored tbody tr').length === 3")
     browser.until(
         "!document.querySelector('#sending li') && !document.getElementById('next').hidden"
     )

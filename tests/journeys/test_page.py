@@ -14,7 +14,8 @@ import httpx2
 import pytest
 
 from . import page_steps as steps
-from .page_browser import Browser, browser, page_server
+from .page_browser import Browser, PageServer, browser, page_server
+from .page_sources import SIGNALS, VIDEO, real_sources, simulated_sources
 
 SHARED_DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -26,8 +27,7 @@ class Walk:
     Attributes:
         first, second: the result before and after a part was left out.
         secrets: tokens of the logins and of the first start.
-        logged: all that server and worker wrote into logs and on standard error.
-        left: names of the person that a file of the data folder still holds.
+        window, server: both closed by now.
     """
 
     first: steps.Shown
@@ -37,22 +37,16 @@ class Walk:
     pdf: bytes
     exported: list[str]
     audit: str
-    address: str
-    asked: set[str]
-    said: list[str]
-    cut: list[str]
+    window: Browser
+    server: PageServer
     secrets: list[str]
-    logged: str
-    left: list[tuple[str, str]]
 
 
 @pytest.fixture(scope="module")
 def walk(tmp_path_factory: pytest.TempPathFactory) -> Walk:
     folder = tmp_path_factory.mktemp("page")
     sources = (
-        steps.real_sources(folder, SHARED_DATA)
-        if SHARED_DATA.is_dir()
-        else steps.simulated_sources(folder)
+        real_sources(folder, SHARED_DATA) if SHARED_DATA.is_dir() else simulated_sources(folder)
     )
     with browser(folder) as window, page_server(folder) as server:
         steps.first_start(window, server.address, server.first_token)
@@ -78,10 +72,7 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Walk:
         steps.erase(window)
         audit = steps.look_at_the_rest(window)
         _misuse(server.address, secrets)
-    return Walk(
-        first, second, answered, report, pdf, exported, audit,
-        server.address, window.asked, window.said, window.cut, secrets, server.said(), _left(server.data),
-    )  # fmt: skip
+    return Walk(first, second, answered, report, pdf, exported, audit, window, server, secrets)
 
 
 def _tokens(window: Browser) -> list[str]:
@@ -131,13 +122,13 @@ def test_a_questionnaire_is_filled_in_by_the_keyboard_alone(walk: Walk) -> None:
 
 
 def test_the_export_holds_all_of_the_person_and_what_its_manifest_says(walk: Walk) -> None:
-    assert any(name.endswith(steps.VIDEO) for name in walk.exported)
-    assert any(name.endswith(steps.SIGNALS) for name in walk.exported)
+    assert any(name.endswith(VIDEO) for name in walk.exported)
+    assert any(name.endswith(SIGNALS) for name in walk.exported)
     assert any(name.endswith("report.pdf") for name in walk.exported)
 
 
 def test_G02_a_person_erased_on_the_page_is_in_no_file_any_more(walk: Walk) -> None:
-    assert walk.left == []
+    assert _left(walk.server.data) == []
 
 
 def test_W23_the_audit_trail_of_all_that_is_whole(walk: Walk) -> None:
@@ -145,15 +136,16 @@ def test_W23_the_audit_trail_of_all_that_is_whole(walk: Walk) -> None:
 
 
 def test_no_request_leaves_the_machine_and_no_page_complains(walk: Walk) -> None:
-    assert walk.asked == {walk.address.removeprefix("http://")}
-    assert walk.said == []
+    assert walk.window.asked == {walk.server.address.removeprefix("http://")}
+    assert walk.window.said == []
 
 
 def test_no_page_is_wider_than_the_window_at_1280_and_at_768_pixels(walk: Walk) -> None:
-    assert walk.cut == []
+    assert walk.window.cut == []
 
 
 def test_W25_no_name_and_no_token_is_in_any_log(walk: Walk) -> None:
-    assert "job " in walk.logged, "the worker's jobs are told"
+    logged = walk.server.said().casefold()
+    assert "job " in logged, "the worker's jobs are told"
     for secret in (*steps.CANARIES, *walk.secrets):
-        assert secret.casefold() not in walk.logged.casefold()
+        assert secret.casefold() not in logged

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from affectscope.errors import OutputError
-from affectscope.io.files import sha256, shown
+from affectscope.io.files import sha256, shown, to_disk
 from affectscope.records import JsonObject
 
 MANIFEST = "entry.json"
@@ -102,13 +102,13 @@ def write_sealed(folder: Path, fill: Callable[[Path], JsonObject]) -> None:
         manifest = {**content, "seal": _seal(content)}
         (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
         for path in (*sorted(temporary.iterdir()), temporary):
-            _to_disk(path)
+            to_disk(path)
         try:
             temporary.rename(folder)
         except OSError:
             if not (folder / MANIFEST).exists():
                 raise
-        _to_disk(folder.parent)
+        to_disk(folder.parent)
 
 
 def read_sealed(folder: Path, hashes: FileHashes) -> dict[str, Any] | None:
@@ -244,11 +244,3 @@ def _locked(folder: Path, operation: int) -> Iterator[bool]:
 
 def _seal(content: JsonObject) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _to_disk(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

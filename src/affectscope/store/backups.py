@@ -18,7 +18,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from affectscope.errors import StoreError
-from affectscope.io.files import TEMPORARY, prepare_folder, writing_in
+from affectscope.io.files import TEMPORARY, prepare_folder, to_disk, writing_in
 from affectscope.io.folder_lock import locked
 from affectscope.store.database import Store, now
 from affectscope.store.engines import BUSY_SECONDS
@@ -145,7 +145,7 @@ def restore_backup(places: Places) -> Path:
         _put_aside(places)
         (places.data / _RESTORED).write_text(backup.name)
         copy.rename(places.database)
-        _sync(places.data)
+        to_disk(places.data)
     return backup
 
 
@@ -162,14 +162,17 @@ def forget_restored(places: Places) -> None:
 
 
 def _put_aside(places: Places) -> None:
-    """The log first: beside the copy it would be taken for its own."""
+    """The log first: beside the copy it would be taken for its own. Recordings and results too, as
+    hard links: those that the backup does not know yet are swept away as nobody's."""
     aside = places.data / f"damaged-{now().strftime(_TIME)}"
     aside.mkdir(mode=0o700)
     for ending in ("-wal", "-shm", ""):
         part = places.database.with_name(places.database.name + ending)
         if part.exists():
             part.rename(aside / part.name)
-    _sync(places.data)
+    if places.sessions.exists():
+        shutil.copytree(places.sessions, aside / places.sessions.name, copy_function=os.link)
+    to_disk(places.data)
 
 
 def _copy(source: sqlite3.Connection, path: Path) -> None:
@@ -182,21 +185,12 @@ def _copy(source: sqlite3.Connection, path: Path) -> None:
             fault = _first_fault(copy)
         if fault:
             raise StoreError("E_DATABASE", f"The database is damaged ({fault}).")
-        with unfinished.open("rb") as stream:
-            os.fsync(stream.fileno())
+        to_disk(unfinished)
         unfinished.rename(path)
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    to_disk(path.parent)
 
 
 def _opened(backup: Path) -> sqlite3.Connection:

@@ -14,14 +14,13 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sqlalchemy import Select, delete, select, update
+from sqlalchemy import Select, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from affectscope.errors import AffectScopeError, StoreError
 from affectscope.store.backups import make_backup, remove_backups
 from affectscope.store.database import Change, Store
 from affectscope.store.jobs import OPEN
-from affectscope.store.places import Places
 from affectscope.store.tables import (
     Consent,
     DoneOnce,
@@ -68,7 +67,7 @@ def erase_subject(
 
 
 def finish_erasures(store: Store) -> None:
-    """Go on with all that were asked for; at the start, before any job runs, and every hour."""
+    """Go on with all that were asked for; at the start and every hour."""
     with store.reading() as session:
         marked = session.scalars(select(Subject.id).where(Subject.erasing)).all()
     for subject_id in marked:
@@ -108,28 +107,42 @@ def _mark(change: Change, subject_id: str, typed: str) -> list[str]:
     ran = [job.id for job in jobs if job.state == "running"]
     for job in jobs:
         job.state, job.ended_at = "cancelled", change.at
+    for product in _products_of(change.session, subject):
+        product.ready = False
     change.audit("erasure.asked", "subject", subject_id)
     return ran
 
 
 def _jobs_of(session: Session, subject: Subject) -> list[Job]:
     """Jobs about the person, and those of studies and exports that contain him, or are gone."""
-    products = session.scalars(select(Product).where(Product.project_id == subject.project_id))
-    others = {product.id for product in products if not _contains(product, subject)}
-    held = set(session.scalars(_session_ids(subject.id)))
-    jobs = session.scalars(select(Job).where(Job.project_id == subject.project_id))
+    in_project = select(Product.id).where(Product.project_id == subject.project_id)
+    own = {product.id for product in _products_of(session, subject)}
+    others = set(session.scalars(in_project)) - own
+    jobs = session.scalars(
+        select(Job).where(
+            Job.project_id == subject.project_id,
+            or_(
+                Job.subject_id == subject.id,
+                Job.session_id.in_(_session_ids(subject.id)),
+                Job.kind.in_(PRODUCTS),
+            ),
+        )
+    )
     return [
         job
         for job in jobs
-        if job.subject_id == subject.id
-        or job.session_id in held
-        or (job.kind in PRODUCTS and job.detail.get("product_id") not in others)
+        if job.kind not in PRODUCTS or job.detail.get("product_id") not in others
     ]
 
 
-def _contains(product: Product, subject: Subject) -> bool:
-    """Whether a study or an export contains the person; one that does not say whom, does."""
-    return subject.id in (product.subject_id, *product.detail.get("subjects", [subject.id]))
+def _products_of(session: Session, subject: Subject) -> list[Product]:
+    """Studies and exports that contain the person; one that does not say whom, does."""
+    products = session.scalars(select(Product).where(Product.project_id == subject.project_id))
+    return [
+        product
+        for product in products
+        if subject.id in (product.subject_id, *product.detail.get("subjects", [subject.id]))
+    ]
 
 
 def _session_ids(subject_id: str) -> Select[str]:
@@ -141,12 +154,10 @@ def _remove_products(store: Store, subject_id: str) -> None:
         subject = change.session.get_one(Subject, subject_id)
         for job in _jobs_of(change.session, subject):
             change.session.delete(job)
-        wanted = Product.project_id == subject.project_id
-        for product in change.session.scalars(select(Product).where(wanted)).all():
-            if _contains(product, subject):
-                for path in product_paths(store.places, product.id):
-                    _remove(path)
-                change.session.delete(product)
+        for product in _products_of(change.session, subject):
+            for path in store.places.product(product.id):
+                _remove(path)
+            change.session.delete(product)
 
 
 def _remove_uploads(store: Store, subject_id: str) -> None:
@@ -183,8 +194,8 @@ def _remove_rows(store: Store, subject_id: str) -> None:
         session.execute(delete(RecordedSession).where(RecordedSession.subject_id == subject_id))
         session.execute(delete(Consent).where(Consent.subject_id == subject_id))
         session.execute(update(Subject).where(kept).values(pseudonym=subject_id))
-        # answers that were kept for repeated requests may tell of anybody
-        session.execute(update(DoneOnce).values(status=None, answer=None))
+        # answers for repeated requests may tell of anybody: those that are kept, or are about to be
+        session.execute(update(DoneOnce).values(status=None, answer=None, question_hash=""))
 
 
 def _empty_database(store: Store, subject_id: str) -> None:
@@ -217,11 +228,6 @@ STEPS: tuple[Step, ...] = (
     _renew_backups,
     _leave_tombstone,
 )
-
-
-def product_paths(places: Places, product_id: str) -> tuple[Path, ...]:
-    """Where files of a study or an export can lie."""
-    return places.study(product_id), places.export(product_id), places.export_parts(product_id)
 
 
 def _remove(path: Path) -> None:

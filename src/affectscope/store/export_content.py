@@ -7,7 +7,8 @@ export.zip
   people/PSEUDONYM/LABEL/originals/...   as they were uploaded
   people/PSEUDONYM/LABEL/session.toml, questionnaires.csv, inspection.json
   people/PSEUDONYM/LABEL/results/N/...   reports, tables, pictures, the newest last
-  manifest.json                          by whom, when, what for, who is left out, sha256 of files
+  manifest.json                          by whom, when, what for, how many are left out and why,
+                                         sha256 of files
 
 Times are ISO 8601 in UTC. Folders bear pseudonyms and labels as far as every system can keep them;
 the JSON files bear them as they are.
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -74,20 +76,21 @@ def export_content(
         "purpose": purpose,
         "project": project_head(session, product.project_id).name,
         "people": [person.pseudonym for person in people],
-        "left_out": left_out,
+        "left_out": Counter(left_out),
     }
     return content.entries, facts
 
 
 def _people(
     session: Session, product: Product, scope: str | None, at: datetime
-) -> tuple[Sequence[Subject], dict[str, str]]:
-    """Whose data it holds, and pseudonym -> reason of those whom a project's export leaves out."""
-    asked, left_out = set(product.detail["subjects"]), {}
+) -> tuple[Sequence[Subject], list[str]]:
+    """Whose data it holds, and the reason for each person whom a project's export leaves out: it
+    must not name them, who did not allow it."""
+    asked, left_out = set(product.detail["subjects"]), []
     if scope is not None:
         split = people_by_consent(session, product.project_id, scope, at)
         asked &= set(split.allowed)
-        left_out = split.left_out if product.subject_id is None else {}
+        left_out = list(split.left_out.values()) if product.subject_id is None else []
     people = session.scalars(
         select(Subject)
         .where(Subject.id.in_(asked), Subject.erasing.is_(False))
@@ -114,6 +117,7 @@ class ExportContent:
         self.entries.append((path, path.name))
 
     def add_person(self, subject: Subject) -> None:
+        """With all sessions. Raises OutputError E_OUTPUT."""
         folder = self._free("people", subject.pseudonym)
         sessions = self._rows(RecordedSession, RecordedSession.subject_id == subject.id)
         content = {

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from affectscope.errors import StoreError
 from affectscope.store.consents import SCOPES, check_consent, why_not
-from affectscope.store.database import Change
-from affectscope.store.jobs import add_job
-from affectscope.store.studies import check_none_open
+from affectscope.store.database import Change, Store
+from affectscope.store.products import ask_product, held_product
 from affectscope.store.tables import Product, Subject
 
 OWN_COPY = "own copy"
@@ -31,6 +31,9 @@ EXPORT_PURPOSES: dict[str, str] = {
     "training": "training models",
 }
 """Purpose of an export -> how it is called."""
+
+EXPORT_LIFE = timedelta(days=7)
+"""Exports then go by themselves: each is a second copy of people's data, and can be made again."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,35 @@ def ask_project_export(change: Change, project_id: str, purpose: str) -> AskedEx
     return _ask(change, about, purpose, people)
 
 
+def narrow_to_allowed(change: Change, product_id: str) -> None:
+    """Before it is packed: from now on the export is of those only who allow it still.
+
+    Raises:
+        StoreError: E_NOT_FOUND.
+    """
+    product = held_product(change.session, product_id)
+    reasons = _reasons(change.session, product, change.at)
+    allowed = [subject_id for subject_id, reason in reasons.items() if not reason]
+    product.detail = {**product.detail, "subjects": allowed}
+
+
+def check_still_allowed(session: Session, product: Product, at: datetime) -> None:
+    """Before it is handed out. Raises StoreError E_CONSENT where a consent has ended since."""
+    ended = [reason for reason in _reasons(session, product, at).values() if reason]
+    if ended:
+        raise StoreError(
+            "E_CONSENT",
+            f"This export holds people who do not allow it any more ({ended[0]}).",
+            "Ask for a new one: it leaves them out.",
+        )
+
+
+def _reasons(session: Session, product: Product, at: datetime) -> dict[str, str]:
+    """For each person of an export why its purpose is not allowed now; "" where it is."""
+    scope, people = EXPORT_SCOPES[product.detail["purpose"]], product.detail["subjects"]
+    return dict.fromkeys(people, "") if scope is None else why_not(session, people, scope, at)
+
+
 def people_by_consent(
     session: Session, project_id: str, scope: str, at: datetime
 ) -> PeopleByConsent:
@@ -116,18 +148,33 @@ def _nobody(people: PeopleByConsent, scope: str) -> StoreError:
 def _ask(
     change: Change, about: Mapping[str, str], purpose: str, people: PeopleByConsent
 ) -> AskedExport:
-    check_none_open(change.session, about["project_id"], "export")
-    product = Product(
-        kind="export",
-        created_at=change.at,
-        detail={"purpose": purpose, "subjects": people.allowed, "asked_by": change.actor_id},
-        **about,
-    )
-    change.session.add(product)
-    change.session.flush()
+    detail = {"purpose": purpose, "subjects": people.allowed, "asked_by": change.actor_id}
+    job = ask_product(change, "export", about=about, detail=detail)
+    product_id = job.detail["product_id"]
     change.audit(
-        "export.asked", "product", product.id,
+        "export.asked", "product", product_id,
         {"purpose": purpose, "people": len(people.allowed), "left_out": len(people.left_out)},
     )  # fmt: skip
-    job = add_job(change, "export", about, {"product_id": product.id})
-    return AskedExport(product.id, job.id, len(people.allowed), people.left_out)
+    return AskedExport(product_id, job.id, len(people.allowed), people.left_out)
+
+
+def remove_old_exports(store: Store) -> None:
+    """The rows first, then the files: a file that stays goes with the next sweep."""
+    old = select(Product).where(
+        Product.kind == "export", Product.created_at < store.clock() - EXPORT_LIFE
+    )
+    with store.reading() as session:
+        some = session.scalars(old.limit(1)).first() is not None
+    if some:
+        with store.writing(None) as change:
+            for product in change.session.scalars(old).all():
+                change.session.delete(product)
+                change.audit("export.outdated", "product", product.id)
+    with store.reading() as session:
+        known = set(session.scalars(select(Product.id)))
+    for path in store.places.exports.glob("[!.]*"):  # zips, and parts of those that failed
+        if path.stem not in known:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)

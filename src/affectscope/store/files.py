@@ -22,12 +22,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from affectscope.errors import StoreError
+from affectscope.io.files import to_disk
+from affectscope.io.session_file import NAME
+from affectscope.store import answers
 from affectscope.store.database import Store
 from affectscope.store.jobs import ask_inspection
 from affectscope.store.places import Places
 from affectscope.store.tables import StoredFile, Upload
 
-RESERVED = ("session.toml", "questionnaires.csv")
+RESERVED = (NAME, answers.FILE)
 """What the program itself writes into a session's folder."""
 LONGEST_NAME = 200
 _LONGEST_NAME_BYTES = 255
@@ -86,7 +89,7 @@ def files_of(session: Session, session_id: str) -> list[ListedFile]:
     rows = session.scalars(
         select(StoredFile).where(StoredFile.session_id == session_id).order_by(StoredFile.name)
     )
-    return [ListedFile(row.id, row.name, row.size, row.sha256, row.created_at) for row in rows]
+    return [_listed(row) for row in rows]
 
 
 def file_of(session: Session, session_id: str, file_id: str) -> ListedFile:
@@ -94,6 +97,10 @@ def file_of(session: Session, session_id: str, file_id: str) -> ListedFile:
     row = session.get(StoredFile, file_id)
     if row is None or row.session_id != session_id:
         raise StoreError("E_NOT_FOUND", "There is no such file.", "Load the page again.")
+    return _listed(row)
+
+
+def _listed(row: StoredFile) -> ListedFile:
     return ListedFile(row.id, row.name, row.size, row.sha256, row.created_at)
 
 
@@ -144,8 +151,8 @@ def place_content(places: Places, twin: Path, sha256: str) -> None:
         return
     content.parent.mkdir(parents=True, exist_ok=True)
     twin.replace(content)
-    sync_folder(content.parent)
-    sync_folder(places.files)
+    to_disk(content.parent)
+    to_disk(places.files)
 
 
 def place_link(places: Places, twin: Path, *, session_id: str, name: str) -> None:
@@ -153,7 +160,7 @@ def place_link(places: Places, twin: Path, *, session_id: str, name: str) -> Non
     folder = places.input(session_id)
     folder.mkdir(parents=True, exist_ok=True)
     twin.replace(folder / name)
-    sync_folder(folder)
+    to_disk(folder)
 
 
 def make_twin(source: Path, target: Path) -> Path:
@@ -169,15 +176,6 @@ def make_twin(source: Path, target: Path) -> Path:
             copy.flush()
             os.fsync(copy.fileno())
     return target
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a folder's list of names durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
@@ -204,22 +202,39 @@ def disk_faults() -> Iterator[None]:
 
 
 def sweep_files(store: Store) -> None:
-    """Remove contents, links and half uploads that have no row. No change can begin meanwhile."""
-    places = store.places
-    with store.writing(None) as change, disk_faults():
-        contents = set(change.session.scalars(select(StoredFile.sha256)))
-        uploads = set(change.session.scalars(select(Upload.id)))
-        links = {
-            (row.session_id, row.name)
-            for row in change.session.execute(select(StoredFile.session_id, StoredFile.name))
-        }
-        for path in places.files.glob("*/*"):
-            if path.name not in contents:
-                path.unlink(missing_ok=True)
-        for path in places.uploads.iterdir():
-            if path.name.split(".")[0] not in uploads:
-                path.unlink(missing_ok=True)
-        for path in places.data.glob("sessions/*/input/[!.]*"):
-            is_ours = path.name in RESERVED or (path.parts[-3], path.name) in links
-            if not is_ours and path.is_file():
-                path.unlink(missing_ok=True)
+    """Remove contents, links and half uploads that have no row.
+
+    The disk is looked through while others go on; only where something has no row no change can
+    begin, and it is asked once more.
+    """
+    with disk_faults():
+        with store.reading() as session:
+            known = _known(session)
+        lost = {path: key for path, key in _found(store.places) if key not in known}
+        if not lost:
+            return
+        with store.writing(None) as change:
+            known = _known(change.session)
+            for path, key in lost.items():
+                if key not in known:
+                    path.unlink(missing_ok=True)
+
+
+def _found(places: Places) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """Each file with what its row is known by."""
+    for path in places.files.glob("*/*"):
+        yield path, ("content", path.name)
+    for path in places.uploads.iterdir():
+        yield path, ("upload", path.name.split(".")[0])
+    for path in places.data.glob("sessions/*/input/[!.]*"):
+        if path.name not in RESERVED and path.is_file():
+            yield path, ("file", path.parts[-3], path.name)
+
+
+def _known(session: Session) -> set[tuple[str, ...]]:
+    files = session.execute(select(StoredFile.session_id, StoredFile.name, StoredFile.sha256)).all()
+    return {
+        *(("content", row.sha256) for row in files),
+        *(("file", row.session_id, row.name) for row in files),
+        *(("upload", upload_id) for upload_id in session.scalars(select(Upload.id))),
+    }

@@ -3,18 +3,18 @@ password (W31). The token itself is kept nowhere, its sha256 in the folder of th
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from pathlib import Path
 
 from affectscope.io.files import write_text
 from affectscope.store.places import Places
+from affectscope.store.users import token_hash
 
 
 def new_first_token(places: Places) -> str:
     """A token that replaces the one before. Raises OutputError E_OUTPUT."""
     token = secrets.token_urlsafe(32)
-    write_text(_file(places), _hash(token) + "\n")
+    write_text(_file(places), token_hash(token) + "\n")
     return token
 
 
@@ -23,15 +23,11 @@ def is_first_token(places: Places, token: str) -> bool:
         kept = _file(places).read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):
         return False
-    return secrets.compare_digest(kept, _hash(token))
+    return secrets.compare_digest(kept, token_hash(token))
 
 
 def forget_first_token(places: Places) -> None:
     _file(places).unlink(missing_ok=True)
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()
 
 
 def _file(places: Places) -> Path:

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from affectscope.errors import StoreError
 from affectscope.store.database import Change
-from affectscope.store.projects import checked_name
 from affectscope.store.tables import Membership, Role, User
+from affectscope.store.typed_text import checked_name
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import Select, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from affectscope.store.tables import (
     Job,
@@ -41,7 +41,7 @@ def _of_subject(identity: str) -> Select[str]:
     return select(Subject.project_id).where(Subject.id == identity, Subject.erasing.is_(False))
 
 
-def _of_session(identity: str) -> Select[str]:
+def _of_session(identity: str | InstrumentedAttribute[str]) -> Select[str]:
     return (
         select(Subject.project_id)
         .join(RecordedSession, RecordedSession.subject_id == Subject.id)
@@ -50,21 +50,11 @@ def _of_session(identity: str) -> Select[str]:
 
 
 def _of_upload(identity: str) -> Select[str]:
-    return (
-        select(Subject.project_id)
-        .join(RecordedSession, RecordedSession.subject_id == Subject.id)
-        .join(Upload, Upload.session_id == RecordedSession.id)
-        .where(Upload.id == identity, Subject.erasing.is_(False))
-    )
+    return _of_session(Upload.session_id).where(Upload.id == identity)
 
 
 def _of_result(identity: str) -> Select[str]:
-    return (
-        select(Subject.project_id)
-        .join(RecordedSession, RecordedSession.subject_id == Subject.id)
-        .join(Result, Result.session_id == RecordedSession.id)
-        .where(Result.id == identity, Subject.erasing.is_(False))
-    )
+    return _of_session(Result.session_id).where(Result.id == identity)
 
 
 def _of_job(identity: str) -> Select[str]:

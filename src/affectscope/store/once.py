@@ -32,12 +32,12 @@ def kept_answer(session: Session, asked: OnceKey) -> KeptAnswer | None:
     row = session.get(DoneOnce, (asked.user_id, asked.key))
     if row is None:
         return None
-    if row.question_hash != asked.question_hash:
-        raise StoreError("E_VALUE", "The idempotency key came with another request before.")
     if row.status is None:
         raise StoreError(
             "E_DONE_ALREADY", "This was done already.", "Load the page again to see it."
         )
+    if row.question_hash != asked.question_hash:
+        raise StoreError("E_VALUE", "The idempotency key came with another request before.")
     return KeptAnswer(row.status, row.answer or "")
 
 

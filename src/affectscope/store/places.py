@@ -56,8 +56,12 @@ class Places:
         """An original, by its content."""
         return self.files / sha256[:2] / sha256
 
+    @property
+    def sessions(self) -> Path:
+        return self.data / "sessions"
+
     def session(self, session_id: str) -> Path:
-        return self.data / "sessions" / session_id
+        return self.sessions / session_id
 
     def input(self, session_id: str) -> Path:
         """The session's folder as ``io.session`` reads it."""
@@ -79,3 +83,7 @@ class Places:
     def export_parts(self, product_id: str) -> Path:
         """What is written for an export before it is packed."""
         return self.exports / f"{product_id}.parts"
+
+    def product(self, product_id: str) -> tuple[Path, ...]:
+        """Wherever files of a study or an export can lie."""
+        return self.study(product_id), self.export(product_id), self.export_parts(product_id)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from affectscope.errors import StoreError
+from affectscope.store.database import Change
+from affectscope.store.jobs import add_job, open_jobs_of_project
 from affectscope.store.tables import Job, Product, Subject
 
 _SHOWN = 50
@@ -49,10 +52,36 @@ def products_of(session: Session, project_id: str, kind: str) -> list[ListedProd
         select(Product, Subject.pseudonym)
         .outerjoin(Subject, Subject.id == Product.subject_id)
         .where(Product.project_id == project_id, Product.kind == kind)
+        .where(or_(Product.subject_id.is_(None), Subject.erasing.is_(False)))
         .order_by(Product.created_at.desc(), Product.id)
         .limit(_SHOWN)
     )
     return [_listed(product, pseudonym, jobs.get(product.id)) for product, pseudonym in rows]
+
+
+def ask_product(
+    change: Change, kind: str, *, about: Mapping[str, str], detail: Mapping[str, Any]
+) -> Job:
+    """A product that is not ready yet, and the job that makes it.
+
+    Args:
+        kind: "study" or "export".
+        about: "project_id" and, for an export of one person, "subject_id".
+        detail: "subjects", the ids of the people whom it holds, and what else its kind needs.
+
+    Returns:
+        The job; its detail names the product.
+
+    Raises:
+        StoreError: E_CONFLICT while another of the kind is being made in the project.
+    """
+    open_jobs = open_jobs_of_project(change.session, about["project_id"])
+    if any(job.kind == kind for job in open_jobs):
+        raise StoreError("E_CONFLICT", "This is being made already.", "Wait until it is done.")
+    product = Product(kind=kind, created_at=change.at, detail=dict(detail), **about)
+    change.session.add(product)
+    change.session.flush()
+    return add_job(change, kind, about, {"product_id": product.id})
 
 
 def held_product(session: Session, product_id: str) -> Product:

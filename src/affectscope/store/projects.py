@@ -1,4 +1,4 @@
-"""Projects, their members, and their people under pseudonyms."""
+"""Projects: made, renamed, listed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from affectscope.errors import ConflictError, StoreError
 from affectscope.store.database import Change
 from affectscope.store.purposes import check_purpose
 from affectscope.store.tables import Membership, Project, RecordedSession, Role, Subject
+from affectscope.store.typed_text import checked_name, checked_text
 
 
 @dataclass(frozen=True)
@@ -42,21 +43,6 @@ def add_project(change: Change, name: str, *, purpose: str, justification: str) 
     change.session.add(Membership(project_id=project.id, user_id=change.actor_id, role=Role.OWNER))
     change.audit("project.added", "project", project.id, {"purpose": purpose})
     return project
-
-
-def checked_name(name: str) -> str:
-    """A name as people type it. Raises StoreError E_VALUE."""
-    name = name.strip()
-    if not 1 <= len(name) <= 200 or not name.isprintable():
-        raise StoreError("E_VALUE", "A name has 1 to 200 printable characters.")
-    return name
-
-
-def checked_text(text: str) -> str:
-    """Free text of several lines. Raises StoreError E_VALUE for what no database keeps."""
-    if not all(letter.isprintable() or letter in "\n\r\t" for letter in text):
-        raise StoreError("E_VALUE", "The text holds characters that cannot be printed.")
-    return text.strip()
 
 
 def rename_project(change: Change, project_id: str, name: str, *, seen_version: int) -> int:

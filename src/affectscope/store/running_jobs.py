@@ -18,8 +18,9 @@ TRIES = 2
 
 
 def next_job_id(session: Session) -> str | None:
-    """The job that waits longest."""
-    waiting = select(Job.id).where(Job.state == "waiting").order_by(Job.created_at, Job.id)
+    """The job that waits longest; looking at files, which takes moments, goes first."""
+    first = (Job.kind != "inspect", Job.created_at, Job.id)
+    waiting = select(Job.id).where(Job.state == "waiting").order_by(*first)
     return session.scalars(waiting.limit(1)).first()
 
 

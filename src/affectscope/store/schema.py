@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -31,16 +32,15 @@ def upgrade(
         StoreError: E_DATABASE where it is of a newer version, or none of this program's; E_BUSY,
             E_DISK_FULL. It is as it was then.
     """
-    config = _config()
-    script = ScriptDirectory.from_config(config)
     with engine.connect() as connection:
         held = _version(connection)
-    _check(held, script)
-    if held == script.as_revision_number(to):
+    _check(held)
+    if held == _script().as_revision_number(to):
         return
     if held is not None:
         before()
     with engine.begin() as connection:
+        config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, to)
         _check_foreign_keys(connection)
@@ -48,8 +48,12 @@ def upgrade(
 
 def versions() -> list[str]:
     """All that there are, the oldest first."""
-    script = ScriptDirectory.from_config(_config())
-    return [revision.revision for revision in script.walk_revisions()][::-1]
+    return [revision.revision for revision in _script().walk_revisions()][::-1]
+
+
+@cache
+def _script() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
 
 
 def _config() -> Config:
@@ -70,9 +74,8 @@ def _version(connection: Connection) -> str | None:
     return version
 
 
-def _check(held: str | None, script: ScriptDirectory) -> None:
-    known = {revision.revision for revision in script.walk_revisions()}
-    if held is not None and held not in known:
+def _check(held: str | None) -> None:
+    if held is not None and held not in versions():
         raise StoreError(
             "E_DATABASE",
             f"The database was made by a newer version of the program (schema {held[:20]!r}).",

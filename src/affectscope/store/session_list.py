@@ -7,7 +7,6 @@ the page only; sorting by state alone looks at all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -16,7 +15,7 @@ from sqlalchemy import ColumnElement, Row, ScalarSelect, UnaryExpression, case, 
 from sqlalchemy.orm import Session
 
 from affectscope.store.jobs import OPEN
-from affectscope.store.sessions import MODALITIES
+from affectscope.store.sessions import is_set_up
 from affectscope.store.subjects import PAGE_ROWS
 from affectscope.store.tables import Job, RecordedSession, Result, StoredFile, Subject
 
@@ -117,8 +116,8 @@ def _page(session: Session, wanted: list[ColumnElement[bool]], asked: Asked) -> 
             Job.ended_at,
         )
         .join(Subject, joined)
-        .outerjoin(Result, Result.id == _newest_result())
-        .outerjoin(Job, Job.id == _newest_job())
+        .outerjoin(Result, Result.id == _newest(Result))
+        .outerjoin(Job, Job.id == _newest(Job))
         .where(RecordedSession.id.in_(shown))
         .order_by(*_order(asked))
     )
@@ -137,22 +136,12 @@ def _order(asked: Asked) -> list[UnaryExpression[Any]]:
     return [part.desc() if falling else part.asc() for part in parts]
 
 
-def _newest_result() -> ScalarSelect[str]:
+def _newest(table: type[Result] | type[Job]) -> ScalarSelect[str]:
+    """The id of a session's newest row."""
     return (
-        select(Result.id)
-        .where(Result.session_id == RecordedSession.id)
-        .order_by(Result.created_at.desc(), Result.id)
-        .limit(1)
-        .correlate(RecordedSession)
-        .scalar_subquery()
-    )
-
-
-def _newest_job() -> ScalarSelect[str]:
-    return (
-        select(Job.id)
-        .where(Job.session_id == RecordedSession.id)
-        .order_by(Job.created_at.desc(), Job.id)
+        select(table.id)
+        .where(table.session_id == RecordedSession.id)
+        .order_by(table.created_at.desc(), table.id)
         .limit(1)
         .correlate(RecordedSession)
         .scalar_subquery()
@@ -207,8 +196,7 @@ def _state(row: Row[Any]) -> str:
         return str(row.status)
     if not row.has_files:
         return "empty"
-    settings: Mapping[str, Any] = row.settings
-    return "ready" if MODALITIES & settings.keys() else "to set up"
+    return "ready" if is_set_up(row.settings) else "to set up"
 
 
 def _is_newer(ended_at: datetime | None, scored_at: datetime | None) -> bool:

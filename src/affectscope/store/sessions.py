@@ -11,13 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from affectscope.errors import ConflictError, StoreError
+from affectscope.records import MODALITIES
 from affectscope.store.consents import check_consent
 from affectscope.store.database import Change
-from affectscope.store.projects import checked_name
 from affectscope.store.tables import Project, RecordedSession, Subject
-
-MODALITIES = frozenset({"face", "ecg", "eda"})
-"""Tables of session.toml of which a session needs one."""
+from affectscope.store.typed_text import checked_name
 
 
 @dataclass(frozen=True)
@@ -36,8 +34,12 @@ class SessionHead:
 
     @property
     def is_set_up(self) -> bool:
-        """Whether session.toml could be written."""
-        return bool(MODALITIES & self.settings.keys())
+        return is_set_up(self.settings)
+
+
+def is_set_up(settings: Mapping[str, Any]) -> bool:
+    """Whether session.toml could be written: it needs the table of one modality."""
+    return any(name in settings for name in MODALITIES)
 
 
 def session_head(session: Session, session_id: str) -> SessionHead:
@@ -87,10 +89,9 @@ def rename_session(change: Change, session_id: str, label: str, *, seen_version:
 
     Raises:
         ConflictError: E_CONFLICT where ``seen_version`` is not the newest (W20).
-        StoreError: E_CONFLICT where the person has another one of that name; E_VALUE.
+        StoreError: E_CONFLICT where the person has another one of that name; E_VALUE; E_NOT_FOUND.
     """
-    held = change.session.get(RecordedSession, session_id)
-    assert held is not None, "the route's need has looked"
+    held = _held(change, session_id)
     if held.version != seen_version:
         raise ConflictError({"label": label}, {"label": held.label}, held.version)
     if checked_name(label) != held.label:
@@ -98,6 +99,12 @@ def rename_session(change: Change, session_id: str, label: str, *, seen_version:
         held.version += 1
         change.audit("session.renamed", "session", session_id, {"version": held.version})
     return held.version
+
+
+def _held(change: Change, session_id: str) -> RecordedSession:
+    """Raises StoreError E_NOT_FOUND where the person was, or is being, erased meanwhile."""
+    session_head(change.session, session_id)
+    return change.session.get_one(RecordedSession, session_id)
 
 
 def _free_label(session: Session, subject_id: str, label: str) -> str:
@@ -120,9 +127,9 @@ def save_settings(
 
     Raises:
         ConflictError: E_CONFLICT where ``seen_version`` is not the newest (W20).
+        StoreError: E_NOT_FOUND.
     """
-    held = change.session.get(RecordedSession, session_id)
-    assert held is not None, "the route's need has looked"
+    held = _held(change, session_id)
     if held.version != seen_version:
         theirs = {name: held.settings.get(name) for name in tables}
         raise ConflictError(dict(tables), theirs, held.version)

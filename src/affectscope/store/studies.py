@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from affectscope.errors import StoreError
 from affectscope.store.consents import why_not
 from affectscope.store.database import Change
-from affectscope.store.jobs import OPEN, add_job
-from affectscope.store.tables import Job, Product, RecordedSession, Result, Subject
+from affectscope.store.products import ask_product
+from affectscope.store.tables import Job, RecordedSession, Result, Subject
 
 
 @dataclass(frozen=True)
@@ -83,34 +83,17 @@ def ask_study(change: Change, project_id: str) -> Job:
     Raises:
         StoreError: E_VALUE where no result can be used, E_CONFLICT while one is being made.
     """
-    check_none_open(change.session, project_id, "study")
     choice = choose_results(change.session, project_id, change.at)
     if not choice.usable:
         raise StoreError(
             "E_VALUE", "No session has a result that a study can use.",
             "Score sessions first; the list below says what each one lacks.",
         )  # fmt: skip
-    product = Product(
-        kind="study",
-        project_id=project_id,
-        created_at=change.at,
-        detail={
-            "subjects": sorted({result.subject_id for result in choice.results}),
-            "results": [result.result_id for result in choice.results],
-        },
-    )
-    change.session.add(product)
-    change.session.flush()
-    return add_job(change, "study", {"project_id": project_id}, {"product_id": product.id})
-
-
-def check_none_open(session: Session, project_id: str, kind: str) -> None:
-    """Raises StoreError E_CONFLICT while a job of the kind waits or runs in the project."""
-    question = select(Job.id).where(
-        Job.project_id == project_id, Job.kind == kind, Job.state.in_(OPEN)
-    )
-    if session.scalars(question.limit(1)).first() is not None:
-        raise StoreError("E_CONFLICT", "This is being made already.", "Wait until it is done.")
+    detail = {
+        "subjects": sorted({result.subject_id for result in choice.results}),
+        "results": [result.result_id for result in choice.results],
+    }
+    return ask_product(change, "study", about={"project_id": project_id}, detail=detail)
 
 
 def _candidates(session: Session, project_id: str) -> list[_Candidate]:

@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 
 from affectscope.errors import ConflictError, StoreError
 from affectscope.store.database import Change
-from affectscope.store.projects import checked_name
 from affectscope.store.tables import Project, RecordedSession, Subject
+from affectscope.store.typed_text import checked_name
 
 PAGE_ROWS = 50
 """Rows on a page of a list."""
+_NOBODY = ("E_NOT_FOUND", "There is no such person.", "Go back to the projects.")
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,12 @@ def rename_subject(change: Change, subject_id: str, pseudonym: str, *, seen_vers
 
     Raises:
         ConflictError: somebody saved meanwhile (W20).
-        StoreError: E_VALUE; E_CONFLICT where the project has this pseudonym already.
+        StoreError: E_NOT_FOUND, also for somebody who is being erased (G02); E_VALUE; E_CONFLICT
+            where the project has this pseudonym already.
     """
     subject = change.session.get(Subject, subject_id)
-    assert subject is not None, "the route's need has looked"
+    if subject is None or subject.erasing:
+        raise StoreError(*_NOBODY)
     pseudonym = checked_name(pseudonym)
     if subject.version != seen_version:
         raise ConflictError(pseudonym, subject.pseudonym, subject.version)
@@ -84,7 +87,7 @@ def subject_head(session: Session, subject_id: str) -> SubjectHead:
         .where(Subject.id == subject_id, Subject.erasing.is_(False))
     ).first()
     if found is None:
-        raise StoreError("E_NOT_FOUND", "There is no such person.", "Go back to the projects.")
+        raise StoreError(*_NOBODY)
     subject, project_name = found
     return SubjectHead(
         subject.id,

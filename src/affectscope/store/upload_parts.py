@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Self
 
 from affectscope.errors import StoreError
+from affectscope.io.files import to_disk
 from affectscope.store.database import Store
-from affectscope.store.files import disk_faults, sync_folder
+from affectscope.store.files import disk_faults
+from affectscope.store.membership import project_of
 from affectscope.store.places import Places
 from affectscope.store.tables import Upload
 
@@ -100,6 +102,10 @@ class Piece:
         self._size, self._at = upload.size, offset
         with disk_faults():
             self._part = _opened(part_of(store.places, upload_id))
+        if not _is_wanted(store, upload_id):
+            os.close(self._part)
+            part_of(store.places, upload_id).unlink(missing_ok=True)
+            raise StoreError(*GONE)
 
     def __enter__(self) -> Self:
         return self
@@ -137,12 +143,19 @@ class Piece:
         return os.fstat(self._part).st_size
 
 
+def _is_wanted(store: Store, upload_id: str) -> bool:
+    """Asked once the part is open: who drops the upload, or erases its person, from now on finds
+    the part; who did so before has removed it, and it was made again just now."""
+    with store.reading() as session:
+        return project_of(session, "upload", upload_id) is not None
+
+
 def _opened(part: Path) -> int:
     try:
         return os.open(part, os.O_RDWR)
     except FileNotFoundError:
         descriptor = os.open(part, os.O_RDWR | os.O_CREAT, 0o600)
-        sync_folder(part.parent)
+        to_disk(part.parent)
         return descriptor
 
 

@@ -7,6 +7,7 @@ row goes in the change that adds the file's (W21).
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -172,6 +173,7 @@ def _finishing(part: Path) -> Iterator[None]:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StoreError("E_BUSY", "The file is being checked.", "Wait a little.") from None
+        os.fsync(stream.fileno())  # also what no piece was acknowledged for
         yield
 
 
@@ -180,23 +182,24 @@ def _made_file(store: Store, upload: Upload, *, actor_id: str, digest: str) -> S
     upload is still complete and can be finished again."""
     places = store.places
     part, content = part_of(places, upload.id), places.content(digest)
-    for_content = part if content.exists() else make_twin(part, _twin(part, "content"))
-    for_link = make_twin(content if content.exists() else part, _twin(part, "link"))
-    with store.writing(actor_id) as change:
-        row = change.session.get(Upload, upload.id)
-        if row is None:
-            raise StoreError(*GONE)
-        subject_id = session_head(change.session, row.session_id).subject_id
-        check_consent(change.session, subject_id, "ingest", change.at)
-        if for_content == part and not content.exists():  # its last row went meanwhile
-            for_content = make_twin(part, _twin(part, "content"))
-        place_content(places, for_content, digest)
-        place_link(places, for_link, session_id=row.session_id, name=row.name)
-        return _committed(change, row, digest)
-
-
-def _twin(part: Path, purpose: str) -> Path:
-    return part.with_name(f"{part.name}.{purpose}")
+    twins = [part.with_name(f"{part.name}.{purpose}") for purpose in ("content", "link")]
+    try:
+        for_content = part if content.exists() else make_twin(part, twins[0])
+        for_link = make_twin(content if content.exists() else part, twins[1])
+        with store.writing(actor_id) as change:
+            row = change.session.get(Upload, upload.id)
+            if row is None:
+                raise StoreError(*GONE)
+            subject_id = session_head(change.session, row.session_id).subject_id
+            check_consent(change.session, subject_id, "ingest", change.at)
+            if for_content == part and not content.exists():  # its last row went meanwhile
+                for_content = make_twin(part, twins[0])
+            place_content(places, for_content, digest)
+            place_link(places, for_link, session_id=row.session_id, name=row.name)
+            return _committed(change, row, digest)
+    finally:
+        for twin in twins:
+            twin.unlink(missing_ok=True)
 
 
 def _committed(change: Change, upload: Upload, digest: str) -> StoredFile:

@@ -1,4 +1,4 @@
-"""What a page draws of a result: courses in any zoom, face boxes, and where the video lies in time.
+"""What a page draws of a result: courses in any zoom, and face boxes.
 
 Read from the folder that ``assess`` wrote, only the columns that are asked for; ten hours at 25
 rows a second are binned in a moment. Nothing is interpolated: a bin in which nothing was usable is
@@ -137,25 +137,6 @@ def boxes(folder: Path, *, start: float, end: float) -> dict[str, Any]:
             for place, known in zip(np.round(places, _DECIMALS).tolist(), seen, strict=True)
         ],
     }
-
-
-def video_clock(folder: Path) -> dict[str, Any] | None:
-    """Where the video lies on the session's axis: "file", "clock_offset", "clock_rate",
-    "start_time", "width", "height"; session time = clock_offset + clock_rate x the file's time.
-
-    None for a session without a video, and for a result of a version that did not say it.
-
-    Raises:
-        SessionError: as ``courses``.
-    """
-    found = _result(folder).get("video")
-    if found is None:
-        return None
-    with _reading(folder, ROW):
-        numbers = ("clock_offset", "clock_rate", "start_time", "width", "height")
-        if not all(math.isfinite(found[name]) for name in numbers):
-            raise ValueError(numbers)
-        return {"file": str(found["file"]), **{name: found[name] for name in numbers}}
 
 
 def binned(values: FloatArray, edges: NDArray[np.int64]) -> Bins:

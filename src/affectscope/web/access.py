@@ -120,6 +120,7 @@ def admit(connection: HTTPConnection, need: Need) -> Visitor | None:
         return visitor
     if visitor is None:
         raise WebError("E_LOGIN", "Nobody is logged in.", "Log in.")
+    connection.state.visitor = visitor  # the page of a refusal tells who is logged in
     if changes:
         check_token(connection, visitor)
     try:
@@ -210,6 +211,7 @@ def token_of(connection: HTTPConnection) -> str | None:
 
 
 def visitor_of(connection: HTTPConnection) -> Visitor | None:
+    """Who is logged in; None where nobody is. That the login is in use is noted now and then."""
     token = token_of(connection)
     if token is None:
         return None

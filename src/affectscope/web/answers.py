@@ -40,10 +40,7 @@ STATUS: dict[str, HTTPStatus] = {
 """Codes with a status of their own; all others are 422: what was handed in cannot be used."""
 _RETRY = {"E_BUSY": 2, "E_TOO_MANY": 30}
 """Seconds to wait before another try, where the error itself does not say (``wait``)."""
-_CODES = {
-    HTTPStatus.NOT_FOUND: "E_NOT_FOUND",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "E_TOO_LARGE",
-}
+_CODES = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "E_TOO_LARGE"}
 
 
 def install(app: FastAPI) -> None:
@@ -88,6 +85,8 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     told = AffectScopeError(_CODES.get(status, "E_REQUEST"), status.phrase + ".")
+    if status == HTTPStatus.NOT_FOUND:
+        told = AffectScopeError("E_NOT_FOUND", "There is no such page.", "Go back to the projects.")
     answer = refusal(request, told)
     answer.status_code = error.status_code
     answer.headers.update(error.headers or {})

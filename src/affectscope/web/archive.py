@@ -77,7 +77,7 @@ def write_archive(task: ExportTask, alive: Alive) -> None:
         archive.writestr(_entry(MANIFEST), text)
 
 
-def checked_name(name: str) -> str:
+def checked_entry_name(name: str) -> str:
     """A name inside an archive or a folder, as it was given.
 
     Raises:
@@ -104,7 +104,7 @@ def _check_names(names: list[str]) -> None:
     """Each allowed, and all different also where letters' case does not count."""
     seen = {MANIFEST.casefold()}
     for name in names:
-        known = unicodedata.normalize("NFC", checked_name(name)).casefold()
+        known = unicodedata.normalize("NFC", checked_entry_name(name)).casefold()
         if known in seen:
             raise OutputError(
                 "E_VALUE", f"Two files would be called {name!a}.", "Give each its own name."

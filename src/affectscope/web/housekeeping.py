@@ -10,7 +10,7 @@ from affectscope.store import uploads
 from affectscope.store.backups import make_due_backup
 from affectscope.store.database import Store
 from affectscope.store.erasure import finish_erasures
-from affectscope.store.outdated import remove_old_exports
+from affectscope.store.exports import remove_old_exports
 from affectscope.store.results import known_results
 
 
@@ -29,4 +29,4 @@ SWEEPS: tuple[Callable[[Store], None], ...] = (
     remove_old_exports,
     make_due_backup,
 )
-"""At start, before any job runs, and every hour; each whatever becomes of the others."""
+"""At start and every hour, also while a job runs; each whatever becomes of the others."""

@@ -6,10 +6,9 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-SignalName = Literal["ecg", "eda"]
-SIGNALS: tuple[SignalName, ...] = ("ecg", "eda")
+from affectscope.io.session_candidates import SIGNAL_NAMES
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ def _choice(
         channel["unit"],
         file["kind"] == "table",
     )
-    for name in SIGNALS:
+    for name in SIGNAL_NAMES:
         part = proposed[name]
         if part is None or (part["file"], part["channel"]) != (choice.file, choice.channel):
             continue

@@ -35,7 +35,7 @@ class JobKind(Protocol):
         """
 
 
-class Scoring:
+class ScoreJob:
     """Estimate a session as it was set up when it was asked for."""
 
     def task(self, store: Store, settings: Settings, job: Job) -> PageTask:
@@ -52,11 +52,13 @@ class Scoring:
 
     def finish(self, change: Change, store: Store, job: Job) -> None:
         assert job.session_id is not None
+        subject_id = session_head(change.session, job.session_id).subject_id
+        check_consent(change.session, subject_id, "scoring", change.at)
         folder = store.places.result(job.session_id, job.detail["try_id"])
         add_result(change, job, told_by(folder))
 
 
-class Inspection:
+class InspectJob:
     """Look at a session's files, for the form that sets it up."""
 
     def task(self, store: Store, settings: Settings, job: Job) -> PageTask:
@@ -71,8 +73,8 @@ class Inspection:
 
 
 KINDS: dict[str, JobKind] = {
-    "inspect": Inspection(),
-    "score": Scoring(),
+    "inspect": InspectJob(),
+    "score": ScoreJob(),
     "study": StudyJob(),
     "export": ExportJob(),
 }

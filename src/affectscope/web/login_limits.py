@@ -10,11 +10,13 @@ treated alike. All is in memory and bounded; a restart of the server forgets it.
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import math
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from affectscope.errors import WebError
@@ -27,6 +29,8 @@ LONGEST = 300.0
 FORGOTTEN_AFTER = 3600.0
 """Seconds without a failure."""
 MOST_KEPT = 10_000
+_NETWORK_BITS = 64
+"""Of an IPv6 address: what a provider gives one customer at least."""
 
 
 class TooManyTriesError(WebError):
@@ -100,4 +104,10 @@ def _name(name: str) -> str:
 
 
 def _address(address: str) -> str:
+    """Of IPv6 the network: everybody has 2**64 addresses in his own."""
+    with suppress(ValueError):
+        found = ipaddress.ip_address(address.partition("%")[0])
+        if isinstance(found, ipaddress.IPv6Address):
+            network = ipaddress.IPv6Network((found, _NETWORK_BITS), strict=False)
+            address = str(found.ipv4_mapped or network)
     return "address " + address

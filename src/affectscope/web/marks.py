@@ -9,36 +9,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from affectscope.errors import WebError
 from affectscope.figures import clock
+from affectscope.web.bodies import Body, Second, Version
 
 MOST = 200
 """Named parts, and spans that are left out; session.toml stays small."""
 
-Second = Annotated[float, Field(ge=-1e7, le=1e7, allow_inf_nan=False)]
 Span = tuple[Second, Second]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Tables = dict[str, dict[str, Any] | None]
 
 
-class PhaseRule(BaseModel):
+class PhaseRule(Body):
     """Two spans in seconds, or the minutes of the first and the last part, or thirds."""
 
-    model_config = ConfigDict(extra="forbid")
     before: Span | None = None
     after: Span | None = None
     minutes: float | None = Field(default=None, gt=0, le=1e5, allow_inf_nan=False)
     thirds: Literal[True] | None = None
 
 
-class Marks(BaseModel):
+class Marks(Body):
     """``phases``: None leaves it to the program. ``marked``: name, start, end. ``excluded``:
     modality or "all", start, end, reason."""
 
-    model_config = ConfigDict(extra="forbid")
-    version: int = Field(ge=1, le=2**31)
+    version: Version
     phases: PhaseRule | None
     marked: list[tuple[Text, Second, Second]] = Field(max_length=MOST)
     excluded: list[tuple[Literal["all", "face", "ecg", "eda"], Second, Second, Text]] = Field(

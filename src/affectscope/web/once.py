@@ -8,6 +8,7 @@ answer and changes nothing. Pieces of uploads need no key: they state their plac
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -21,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Send
 from affectscope.errors import StoreError, WebError
 from affectscope.store.database import OnceKey, Store, once_key
 from affectscope.store.once import KeptAnswer, keep_answer, kept_answer
-from affectscope.web.access import store_of
+from affectscope.web.access import store_of, token_of
 
 HEADER = "Idempotency-Key"
 _KEY = re.compile(r"[\x21-\x7e]{1,100}")
@@ -69,7 +70,10 @@ def _may_bear_key(request: Request) -> bool:
 
 
 def _hash(request: Request, body: bytes) -> str:
-    digest = hashlib.sha256()
+    """Keyed with the login's token, which is kept nowhere: a body may hold a password, and what is
+    kept of it must not help to guess that."""
+    token = token_of(request) or ""
+    digest = hmac.new(token.encode(errors="surrogatepass"), digestmod=hashlib.sha256)
     for part in (request.method.encode(), str(request.url).encode(), body):
         digest.update(len(part).to_bytes(8, "big") + part)
     return digest.hexdigest()

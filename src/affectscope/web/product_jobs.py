@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 from affectscope.store.database import Change, Store
 from affectscope.store.export_content import export_content
+from affectscope.store.exports import narrow_to_allowed
 from affectscope.store.products import held_product, older_studies
 from affectscope.store.projects import project_head
 from affectscope.store.studies import ChosenResult, choose_results
@@ -70,6 +71,8 @@ class ExportJob:
         for leftover in store.places.exports.glob("*.parts"):
             shutil.rmtree(leftover, ignore_errors=True)  # one job runs at a time
         product_id = job.detail["product_id"]
+        with store.writing(None) as change:
+            narrow_to_allowed(change, product_id)
         with store.reading() as session:
             product = held_product(session, product_id)
             entries, facts = export_content(session, store.places, product, store.clock())

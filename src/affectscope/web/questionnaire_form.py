@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from affectscope.errors import StoreError, WebError
 from affectscope.io.questionnaire_table import Answer
@@ -18,6 +18,7 @@ from affectscope.store.answers import FilledIn
 from affectscope.therapy.questionnaires.answers import TIMES, Time, gather_answers
 from affectscope.therapy.questionnaires.keys import FORMS, Form, Scale
 from affectscope.therapy.questionnaires.scores import QuestionnaireScore, score_answers
+from affectscope.web.bodies import LARGEST_NUMBER, Body, Version
 
 MOST_STEPS = 10
 """A scale with more steps than that is typed, not ticked."""
@@ -26,18 +27,16 @@ Item = Annotated[str, Field(pattern="^[1-9][0-9]?$", max_length=2)]
 Score = Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)]
 
 
-class Filled(BaseModel):
+class Filled(Body):
     """``version``: of what was there, 0 for nothing. ``answers``: item -> score, None for an item
     that the person left out."""
 
-    model_config = ConfigDict(extra="forbid")
-    version: int = Field(ge=0, le=2**31 - 1)
+    version: int = Field(ge=0, le=LARGEST_NUMBER)
     answers: dict[Item, Score | None] = Field(max_length=99)
 
 
-class Seen(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    version: int = Field(ge=1, le=2**31 - 1)
+class Seen(Body):
+    version: Version
 
 
 @dataclass(frozen=True)

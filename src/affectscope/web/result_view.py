@@ -17,6 +17,7 @@ from affectscope.figures import clock
 from affectscope.records import MODALITY_NAMES
 from affectscope.store.results import told_by
 from affectscope.therapy.measures import estimate_text
+from affectscope.web.plain_words import plain
 from affectscope.web.scoring import VIDEO, VIDEO_FACTS
 
 _MEASURES = ("valence", "arousal", "heart rate", "EDA level")
@@ -162,7 +163,7 @@ def _notice(told: Mapping[str, Any]) -> TimedNotice:
         when += f" to {clock(end)}"
     modality = told.get("modality")
     name = MODALITY_NAMES.get(modality, "") if modality else ""
-    return TimedNotice(told["code"], told["sentence"], name, start, end, when)
+    return TimedNotice(told["code"], plain(told["sentence"]), name, start, end, when)
 
 
 def _video(folder: Path) -> tuple[dict[str, Any] | None, str]:

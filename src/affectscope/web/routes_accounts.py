@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from affectscope.errors import StoreError, WebError
 from affectscope.store.database import Change
@@ -40,6 +40,7 @@ from affectscope.web.access import (
     store_of,
     token_of,
 )
+from affectscope.web.bodies import Body
 from affectscope.web.login_limits import LoginLimits
 from affectscope.web.templates import page
 
@@ -50,21 +51,18 @@ Password = Annotated[str, Field(min_length=1, max_length=LONGEST_PASSWORD)]
 _LOCAL_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
 
 
-class Owner(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class Owner(Body):
     token: str = Field(min_length=1, max_length=200)
     name: Name
     password: Password
 
 
-class LogIn(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class LogIn(Body):
     name: Name
     password: Password
 
 
-class NewPassword(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class NewPassword(Body):
     old: Password
     new: Password
 
@@ -138,14 +136,7 @@ def log_out(
     assert token is not None, "the visitor was known by it"
     with store.writing(visitor.user_id) as change:
         end_login(change, token)
-    settings = settings_of(request)
-    response.delete_cookie(
-        cookie_name(settings),
-        path="/",
-        httponly=True,
-        secure=settings.tls is not None,
-        samesite="strict",
-    )
+    response.delete_cookie(**_cookie(request))
     return {}
 
 
@@ -207,15 +198,19 @@ def _begin(request: Request, response: Response, change: Change, user_id: str) -
     old = token_of(request)
     if old is not None:
         end_login(change, old)
+    response.set_cookie(**_cookie(request), value=begin_login(change, user_id))
+
+
+def _cookie(request: Request) -> dict[str, Any]:
+    """The login's cookie: for this host alone, out of reach of scripts and other pages."""
     settings = settings_of(request)
-    response.set_cookie(
-        cookie_name(settings),
-        begin_login(change, user_id),
-        path="/",
-        httponly=True,
-        secure=settings.tls is not None,
-        samesite="strict",
-    )
+    return {
+        "key": cookie_name(settings),
+        "path": "/",
+        "httponly": True,
+        "secure": settings.tls is not None,
+        "samesite": "strict",
+    }
 
 
 def local_path(asked: str) -> str:

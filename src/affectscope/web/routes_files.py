@@ -6,14 +6,12 @@ browser that sends nothing more holds nobody up (W08).
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
@@ -32,6 +30,8 @@ from affectscope.store.uploads import (
     uploads_of,
 )
 from affectscope.web.access import TheStore, TheVisitor, editor, needs, reader
+from affectscope.web.bodies import Body
+from affectscope.web.downloads import disposition
 from affectscope.web.templates import page
 
 router = APIRouter()
@@ -44,8 +44,7 @@ _ENOUGH = 1 << 53
 """Sizes below are exact numbers in a browser."""
 
 
-class NewUpload(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class NewUpload(Body):
     name: str = Field(max_length=1000)
     size: int = Field(ge=0, lt=_ENOUGH)
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$", max_length=64)
@@ -161,31 +160,25 @@ def remove(session_id: str, file_id: str, store: TheStore, visitor: TheVisitor) 
     "/sessions/{session_id}/files/{file_id}/content", dependencies=needs(reader("session_id")),
     response_class=FileResponse,
 )  # fmt: skip
-def download(session_id: str, file_id: str, store: TheStore) -> FileResponse:
-    """The original, as it was sent; never shown by the browser itself."""
+def download(session_id: str, file_id: str, store: TheStore, visitor: TheVisitor) -> FileResponse:
+    """The original, as it was sent; never shown by the browser itself. That it was fetched is put
+    on the audit trail."""
     with store.reading() as session:
         file = file_of(session, session_id, file_id)
+    content = store.places.content(file.sha256)
+    if not content.is_file():
+        raise WebError(
+            "E_NOT_FOUND", "The file's content is missing in the data folder.", "Add it again."
+        )
+    with store.writing(visitor.user_id) as change:
+        change.audit("file.fetched", "file", file_id, {"session_id": session_id})
     headers = {
         "Content-Disposition": disposition(file.name),
         "Content-Security-Policy": "sandbox; default-src 'none'",
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "no-store",
     }
-    content = store.places.content(file.sha256)
     return FileResponse(content, headers=headers, media_type="application/octet-stream")
-
-
-def disposition(name: str) -> str:
-    """The header Content-Disposition for a download (W26).
-
-    The name in full is percent-encoded UTF-8 (RFC 8187); an ASCII form goes before it for programs
-    that know no other (RFC 6266, section 4.3 and appendix D).
-    """
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    fallback = "".join(sign if sign.isalnum() or sign in "-_. ()" else "_" for sign in plain)
-    return f"attachment; filename=\"{fallback.strip() or 'file'}\"; filename*=UTF-8''" + quote(
-        name, safe="", errors="replace"
-    )
 
 
 def _state(store: Store, upload: Upload) -> dict[str, Any]:

@@ -6,13 +6,14 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from affectscope.errors import StoreError
 from affectscope.store.members import members_of, put_member, remove_member
 from affectscope.store.projects import project_head
 from affectscope.store.tables import Role
 from affectscope.web.access import TheStore, TheVisitor, needs, owner, reader
+from affectscope.web.bodies import Body
 from affectscope.web.templates import page
 
 router = APIRouter()
@@ -24,8 +25,7 @@ ROLES: dict[str, str] = {
 }
 
 
-class NamedMember(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class NamedMember(Body):
     name: str = Field(min_length=1, max_length=100)
     role: Literal["reader", "editor", "owner"]
 

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse
-from pydantic import BaseModel, ConfigDict
 
 from affectscope.errors import StoreError, WebError
 from affectscope.store.database import Store
@@ -15,12 +14,14 @@ from affectscope.store.exports import (
     AskedExport,
     ask_project_export,
     ask_subject_export,
+    check_still_allowed,
 )
 from affectscope.store.products import ListedProduct, newest_study, products_of, ready_product
 from affectscope.store.projects import project_head
 from affectscope.store.studies import ask_study, choose_results
 from affectscope.store.tables import Product
 from affectscope.web.access import TheStore, TheVisitor, editor, needs, owner, reader
+from affectscope.web.bodies import Body
 from affectscope.web.downloads import download_name
 from affectscope.web.routes_results import REPORT_POLICY
 from affectscope.web.templates import page
@@ -30,8 +31,8 @@ router = APIRouter()
 STUDY_PAGE = "study.html"
 STUDY_FILES: dict[str, tuple[str, str]] = {
     "study.pdf": ("Page as PDF", "application/pdf"),
-    "figure5.svg": ("Figure 5, drawing", "image/svg+xml"),
-    "figure5.png": ("Figure 5, picture", "image/png"),
+    "figure5.svg": ("Figure, drawing (SVG)", "image/svg+xml"),
+    "figure5.png": ("Figure, picture (PNG)", "image/png"),
     "patients.csv": ("Patients", "text/csv; charset=utf-8"),
     "sessions.csv": ("Sessions", "text/csv; charset=utf-8"),
     "statistics.csv": ("Statistics", "text/csv; charset=utf-8"),
@@ -42,13 +43,11 @@ STUDY_FILES: dict[str, tuple[str, str]] = {
 _FIGURE = "figure5.png"
 
 
-class ProjectExport(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class ProjectExport(Body):
     purpose: Literal["handing out", "training"]
 
 
-class SubjectExport(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class SubjectExport(Body):
     purpose: Literal["own copy", "handing out", "training"]
 
 
@@ -149,9 +148,10 @@ def export_subject(
     response_class=FileResponse,
 )
 def take_export(product_id: str, store: TheStore, visitor: TheVisitor) -> FileResponse:
-    """The zip; that it was fetched is put on the audit trail."""
+    """The zip, while all in it allow that; that it was fetched is put on the audit trail."""
     with store.reading() as session:
         product = ready_product(session, product_id, "export")
+        check_still_allowed(session, product, store.clock())
         name = project_head(session, product.project_id).name
     path = store.places.export(product_id)
     if not path.is_file():

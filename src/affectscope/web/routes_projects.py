@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from affectscope.store.projects import add_project, project_head, projects_of, rename_project
 from affectscope.store.purposes import ARTICLE, FORBIDDEN, LEAST_JUSTIFICATION, PURPOSES
 from affectscope.store.session_list import STATES, Asked, Direction, SortKey, sessions_of_project
 from affectscope.store.subjects import PAGE_ROWS, add_subject, subjects_of
 from affectscope.web.access import USER, TheStore, TheVisitor, editor, needs, owner, reader
+from affectscope.web.bodies import Body, Version
 from affectscope.web.templates import page
 
 router = APIRouter()
@@ -21,22 +23,33 @@ PageNumber = Annotated[int, Query(ge=1, le=1_000_000, alias="page")]
 Search = Annotated[str, Query(max_length=200)]
 
 
-class NewProject(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class NewProject(Body):
     name: str = Field(min_length=1, max_length=200)
     purpose: str = Field(max_length=50)
     justification: str = Field(default="", max_length=2000)
 
 
-class ProjectName(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class ProjectName(Body):
     name: str = Field(min_length=1, max_length=200)
-    version: int = Field(ge=1, le=2**31 - 1)
+    version: Version
 
 
-class NewSubject(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class NewSubject(Body):
     pseudonym: str = Field(min_length=1, max_length=200)
+
+
+def printable(search: str) -> str:
+    """What is searched for; what no name can hold finds nothing, and no database is asked it."""
+    return "".join(letter for letter in search if letter.isprintable()).strip()
+
+
+async def asked_sessions(
+    number: PageNumber = 1,
+    search: Search = "",
+    sort: SortKey = "date",
+    direction: Direction = "descending",
+) -> Asked:
+    return Asked(printable(search), sort, direction, number)
 
 
 @router.get("/", dependencies=needs(USER), response_class=HTMLResponse)
@@ -63,25 +76,18 @@ def show_sessions(
     request: Request,
     project_id: str,
     store: TheStore,
-    number: PageNumber = 1,
-    search: Search = "",
-    sort: SortKey = "date",
-    direction: Direction = "descending",
+    asked: Annotated[Asked, Depends(asked_sessions)],
 ) -> HTMLResponse:
     """The project's sessions."""
-    search = printable(search)
     with store.reading() as session:
         head = project_head(session, project_id)
-        found = sessions_of_project(session, project_id, Asked(search, sort, direction, number))
+        found = sessions_of_project(session, project_id, asked)
     content = {
         "project": head,
         "tab": "sessions",
         "found": found,
         "states": STATES,
-        "search": search,
-        "sort": sort,
-        "direction": direction,
-        "page": number,
+        **asdict(asked),
         "pages": pages_of(found.count),
     }
     return page(request, "project", content)
@@ -151,8 +157,3 @@ def make_subject(
 def pages_of(count: int) -> int:
     """How many pages a list of so many rows has; an empty one has one."""
     return max(1, -(-count // PAGE_ROWS))
-
-
-def printable(search: str) -> str:
-    """What is searched for; what no name can hold finds nothing, and no database is asked it."""
-    return "".join(letter for letter in search if letter.isprintable()).strip()

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import FileResponse, HTMLResponse
 from markupsafe import escape
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from affectscope.errors import WebError
 from affectscope.store.database import Store
@@ -16,7 +16,9 @@ from affectscope.store.results import held_result, reject_result, restore_result
 from affectscope.store.sessions import SessionHead, session_head
 from affectscope.store.tables import Result
 from affectscope.web.access import TheStore, TheVisitor, editor, needs, reader
+from affectscope.web.bodies import Body, Second, Version
 from affectscope.web.downloads import download_name
+from affectscope.web.plain_words import plain
 from affectscope.web.result_view import FILES
 from affectscope.web.scoring import VIDEO
 
@@ -36,12 +38,9 @@ _MEDIA = {
     ".parquet": "application/vnd.apache.parquet",
 }
 
-Second = Annotated[float | None, Query(ge=-1e7, le=1e7, allow_inf_nan=False)]
 
-
-class Decision(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    version: int = Field(ge=1, le=2**31)
+class Decision(Body):
+    version: Version
     reason: str = Field(min_length=1, max_length=2000)
 
 
@@ -65,22 +64,25 @@ def restore(result_id: str, body: Decision, store: TheStore, visitor: TheVisitor
 def show_courses(
     result_id: str,
     store: TheStore,
-    start: Second = None,
-    end: Second = None,
+    start: Second | None = None,
+    end: Second | None = None,
     points: Annotated[int, Query(ge=10, le=4000)] = 1200,
 ) -> dict[str, Any]:
     """Curves of the session, in s on its axis."""
     from affectscope.therapy.courses import courses
 
-    return courses(_folder(store, result_id), start=start, end=end, points=points)
+    found = courses(_folder(store, result_id), start=start, end=end, points=points)
+    for notice in found["notices"]:
+        notice["sentence"] = plain(notice["sentence"])
+    return found
 
 
 @router.get("/api/results/{result_id}/boxes", dependencies=needs(reader("result_id")))
 def show_boxes(
     result_id: str,
     store: TheStore,
-    start: Annotated[float, Query(ge=-1e7, le=1e7, allow_inf_nan=False)],
-    end: Annotated[float, Query(ge=-1e7, le=1e7, allow_inf_nan=False)],
+    start: Second,
+    end: Second,
 ) -> dict[str, Any]:
     """Where the face is, in shares of the picture; at most a minute."""
     from affectscope.therapy.courses import boxes

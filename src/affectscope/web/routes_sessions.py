@@ -7,22 +7,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request, WebSocket, WebSocketDisconnect
-from fastapi.requests import HTTPConnection
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from affectscope.errors import AffectScopeError
 from affectscope.store.database import Store
-from affectscope.store.jobs import ask_scoring, cancel_job, held_job, open_jobs_of_project
+from affectscope.store.jobs import OPEN, ask_scoring, cancel_job, held_job, open_jobs_of_project
 from affectscope.store.results import usable_result
 from affectscope.store.session_folder import check_settings
 from affectscope.store.session_view import session_view
 from affectscope.store.sessions import rename_session, save_settings, session_head
 from affectscope.store.tables import Job
 from affectscope.web.access import TheStore, TheVisitor, editor, needs, reader, store_of
+from affectscope.web.bodies import Body, Version
 from affectscope.web.marks import Marks, Span, marks_of, tables_of
-from affectscope.web.runner import Runner
+from affectscope.web.runner import Runner, runner_of
 from affectscope.web.session_page import page_content
 from affectscope.web.templates import page
 
@@ -32,14 +32,12 @@ PUSH_SECONDS = 0.5
 """So often at most a WebSocket is told how its jobs are."""
 
 
-class Label(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class Label(Body):
     label: str = Field(min_length=1, max_length=200)
-    version: int = Field(ge=1, le=2**31)
+    version: Version
 
 
-class AskedJob(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class AskedJob(Body):
     kind: Literal["score"]
 
 
@@ -100,7 +98,7 @@ def ask_job(
 def show_job(request: Request, job_id: str, store: TheStore) -> dict[str, Any]:
     """How the job is."""
     with store.reading() as session:
-        return told(held_job(session, job_id), _runner(request))
+        return told(held_job(session, job_id), runner_of(request))
 
 
 @router.post("/api/jobs/{job_id}/cancel", dependencies=needs(editor("job_id")))
@@ -108,7 +106,7 @@ def end_job(request: Request, job_id: str, store: TheStore, visitor: TheVisitor)
     """The job is not wanted any more."""
     with store.writing(visitor.user_id) as change:
         cancel_job(change, job_id)
-        return told(held_job(change.session, job_id), _runner(request))
+        return told(held_job(change.session, job_id), runner_of(request))
 
 
 @router.websocket("/ws/jobs/{project_id}", dependencies=needs(reader("project_id")))
@@ -116,7 +114,7 @@ async def follow_jobs(websocket: WebSocket, project_id: str) -> None:
     """Tell how the project's jobs are: each time that one has come further, or has ended."""
     await websocket.accept()
     listening = asyncio.ensure_future(_until_closed(websocket))
-    store, runner = store_of(websocket), _runner(websocket)
+    store, runner = store_of(websocket), runner_of(websocket)
     known: dict[str, dict[str, Any]] = {}
     try:
         while not listening.done():
@@ -132,16 +130,16 @@ async def follow_jobs(websocket: WebSocket, project_id: str) -> None:
         listening.cancel()
 
 
-def told(job: Job, runner: Runner | None) -> dict[str, Any]:
+def told(job: Job, runner: Runner) -> dict[str, Any]:
     """A job as pages get it."""
-    now = None if runner is None else runner.progress
+    now = runner.progress
     runs = now is not None and now.job_id == job.id and job.state == "running"
     return {
         "id": job.id,
         "kind": job.kind,
         "session_id": job.session_id,
         "state": job.state,
-        "ended": job.state not in ("waiting", "running"),
+        "ended": job.state not in OPEN,
         "share": round(now.share if runs and now else job.share, 3),
         "seconds_left": round(now.seconds_left) if runs and now and now.seconds_left else None,
         "code": job.code,
@@ -151,7 +149,7 @@ def told(job: Job, runner: Runner | None) -> dict[str, Any]:
 
 
 def _jobs(
-    store: Store, runner: Runner | None, project_id: str, known: set[str]
+    store: Store, runner: Runner, project_id: str, known: set[str]
 ) -> dict[str, dict[str, Any]]:
     """The project's open jobs, and those that were open before."""
     with store.reading() as session:
@@ -167,12 +165,6 @@ async def _until_closed(websocket: WebSocket) -> None:
     """What a page says is not heeded; that it has gone is."""
     while (await websocket.receive())["type"] != "websocket.disconnect":
         pass
-
-
-def _runner(connection: HTTPConnection) -> Runner | None:
-    """None in an app that carries out no jobs."""
-    runner: Runner | None = getattr(connection.app.state, "runner", None)
-    return runner
 
 
 def _whole(store: Store, session_id: str) -> Span | None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from affectscope.store.consents import (
     SCOPES,
@@ -23,8 +23,9 @@ from affectscope.store.session_list import STATES, sessions_of_subject
 from affectscope.store.sessions import add_session
 from affectscope.store.subjects import rename_subject, subject_head
 from affectscope.web.access import TheStore, TheVisitor, editor, needs, owner, reader
+from affectscope.web.bodies import Body, Version
 from affectscope.web.routes_projects import PageNumber, pages_of
-from affectscope.web.running import let_go
+from affectscope.web.runner import runner_of
 from affectscope.web.templates import page
 
 router = APIRouter()
@@ -41,14 +42,12 @@ def _in_range(time: datetime) -> datetime:
 Time = Annotated[AwareDatetime, AfterValidator(_in_range)]
 
 
-class Renamed(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class Renamed(Body):
     pseudonym: str = Field(min_length=1, max_length=200)
-    version: int = Field(ge=1, le=2**31 - 1)
+    version: Version
 
 
-class NewConsent(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class NewConsent(Body):
     scopes: list[Literal["ingest", "scoring", "training", "export"]] = Field(
         min_length=1, max_length=4
     )
@@ -57,13 +56,11 @@ class NewConsent(BaseModel):
     notice_shown_at: Time | None = None
 
 
-class NewSession(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class NewSession(Body):
     label: str = Field(min_length=1, max_length=200)
 
 
-class Erasure(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class Erasure(Body):
     pseudonym: str = Field(max_length=200)
     """Typed once more, so that nobody is erased by a slip."""
 
@@ -156,6 +153,10 @@ def erase(
 ) -> dict[str, Any]:
     """Erase the person with all that was derived; answers when all of it is gone."""
     erase_subject(
-        store, subject_id, actor_id=visitor.user_id, typed=body.pseudonym, wait=let_go(request)
+        store,
+        subject_id,
+        actor_id=visitor.user_id,
+        typed=body.pseudonym,
+        wait=runner_of(request).wait_for,
     )
     return {"erased": subject_id}

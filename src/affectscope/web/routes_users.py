@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel, ConfigDict, Field
 
 from affectscope.errors import WebError
 from affectscope.store.audit_check import check
@@ -16,6 +15,7 @@ from affectscope.store.audit_pages import audit_rows
 from affectscope.store.passwords import SHORTEST_PASSWORD
 from affectscope.store.users import ListedUser, UserChange, add_user, change_user, users
 from affectscope.web.access import ADMINISTRATOR, TheStore, TheVisitor, needs
+from affectscope.web.bodies import LARGEST_NUMBER, Body, Version
 from affectscope.web.routes_accounts import Name, Password, passwords_of
 from affectscope.web.templates import page
 
@@ -24,19 +24,16 @@ router = APIRouter()
 _IDENTITY = re.compile("[0-9a-f]{32}")
 _ROWS = 100
 """Of the audit trail on a page."""
-_LATEST = 2**31 - 1
 
 
-class NewUser(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class NewUser(Body):
     name: Name
     password: Password
     administrator: bool = False
 
 
-class ChangedUser(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    version: int = Field(ge=1, le=_LATEST)
+class ChangedUser(Body):
+    version: Version
     administrator: bool | None = None
     disabled: bool | None = None
     password: Password | None = None
@@ -94,7 +91,7 @@ def alter_user(
 def audit_trail(
     request: Request,
     store: TheStore,
-    before: Annotated[int | None, Query(ge=1, le=_LATEST)] = None,
+    before: Annotated[int | None, Query(ge=1, le=LARGEST_NUMBER)] = None,
 ) -> HTMLResponse:
     """Who did what, newest first; with the newest stands whether the trail is whole (W23)."""
     with store.reading() as session:

@@ -1,4 +1,5 @@
-"""The one thread that carries out jobs, one after the other, in the worker process.
+"""The one thread that carries out jobs, one after the other, in the worker process; a second one
+tidies up every hour, however long a job takes.
 
 Whether a job is still wanted is asked of its row, so that cancelling, erasing and restarting need
 no other way to reach it. What a try that did not succeed left behind is removed.
@@ -10,9 +11,11 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
+
+from fastapi.requests import HTTPConnection
 
 from affectscope.errors import AffectScopeError, StoreError
 from affectscope.io.files import prepare_folder
@@ -43,6 +46,9 @@ _IDLE_SECONDS = 0.5
 _TELL_SECONDS = 2.0
 """So often at most a running job's share is written down."""
 _SWEEP_SECONDS = 3600.0
+_LET_GO_SECONDS = 15.0
+"""A cancelled task ends within about two."""
+_LOOK_SECONDS = 0.05
 _SILENCE_SECONDS = 1800.0
 """Without a sign of life for so long the worker is ended; reading several GB gives none."""
 _SHARE_OF_MEMORY = 0.8
@@ -77,24 +83,26 @@ class Runner:
             make_work, Watch(silence=_SILENCE_SECONDS, memory=memory)
         )
         self._stopped = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._swept = float("-inf")
+        self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
-        self._thread.start()
+        for name, act in (("jobs", self._run), ("sweeps", self._sweep_hourly)):
+            self._threads.append(threading.Thread(target=act, name=name, daemon=True))
+            self._threads[-1].start()
 
     def stop(self) -> None:
         """The job that runs waits again."""
         self._stopped.set()
         self._worker.close()
-        if self._thread is not None:
-            self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
-    def recover(self) -> None:
-        """Take up what an earlier server left; once, before the first ``step``."""
+    def recover(self) -> bool:
+        """Take up what ran and is done by nobody; before the first ``step``, and after one whose
+        job's end could not be written down."""
         self._change(recover_jobs)
         sweep_results(self._store)
+        return True
 
     def step(self) -> bool:
         """Do the job that waits longest, to its end; False where none waits."""
@@ -109,18 +117,45 @@ class Runner:
             self._do(job)
         return True
 
+    def wait_for(self, job_ids: Collection[str]) -> None:
+        """Return when none of these jobs, which were cancelled, runs any more.
+
+        Raises:
+            StoreError: E_BUSY where one does not end.
+        """
+        until = time.monotonic() + _LET_GO_SECONDS
+        while (progress := self.progress) is not None and progress.job_id in job_ids:
+            if time.monotonic() > until:
+                raise StoreError(
+                    "E_BUSY", "A job does not end.", "The erasure goes on by itself within an hour."
+                )
+            time.sleep(_LOOK_SECONDS)
+
+    def sweep(self) -> None:
+        """Tidy up; first, a job that nobody wants any more ends, so that it leaves nothing."""
+        progress = self.progress
+        if progress is not None and not self._wanted(progress.job_id):
+            self.wait_for([progress.job_id])
+        for sweep in SWEEPS:
+            self._guarded(partial(sweep, self._store))
+
+    def _sweep_hourly(self) -> None:
+        while True:
+            self._guarded(self.sweep)
+            if self._stopped.wait(_SWEEP_SECONDS):
+                return
+
     def _run(self) -> None:
-        self._guarded(self.recover)
+        recovered = False
         while not self._stopped.is_set():
-            if time.monotonic() - self._swept > _SWEEP_SECONDS:
-                self._swept = time.monotonic()
-                for sweep in SWEEPS:
-                    self._guarded(partial(sweep, self._store))
-            if not self._guarded(self.step):
+            recovered = recovered or self._guarded(self.recover) is not None
+            found = self._guarded(self.step) if recovered else None
+            recovered = found is not None
+            if not found:
                 self._stopped.wait(_IDLE_SECONDS)
 
     def _guarded(self, act: Callable[[], bool | None]) -> bool | None:
-        """The thread outlives whatever fails; no message is logged, which may hold a name (W25)."""
+        """A thread outlives whatever fails; no message is logged, which may hold a name (W25)."""
         try:
             return act()
         except AffectScopeError as error:
@@ -183,8 +218,18 @@ class Runner:
             log.warning("a share was not kept: %s", error.code)  # the next one will be
 
     def _wanted(self, job_id: str) -> bool:
-        with self._store.reading() as session:
-            return is_wanted(session, job_id)
+        """Also where the database does not answer: hours of work do not end for that."""
+        try:
+            with self._store.reading() as session:
+                return is_wanted(session, job_id)
+        except StoreError as error:
+            log.warning("whether a job is wanted is not known: %s", error.code)
+            return True
+
+
+def runner_of(connection: HTTPConnection) -> Runner:
+    runner: Runner = connection.app.state.runner
+    return runner
 
 
 class _Course:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from affectscope.errors import AffectScopeError
+from affectscope.records import MODALITIES
 from affectscope.store.places import Places
 from affectscope.store.results import is_stale
 from affectscope.store.session_view import SessionView
@@ -45,7 +46,7 @@ def page_content(places: Places, view: SessionView, asked: str) -> dict[str, Any
         "stale": shown is not None and is_stale(shown, view.head.settings),
         "rejected_by": view.names.get(shown.rejected_by or "", "") if shown else "",
         "results": _listed(view.results),
-        "modalities": [name for name in ("face", "ecg", "eda") if name in view.head.settings],
+        "modalities": [name for name in MODALITIES if name in view.head.settings],
     }
 
 

@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from affectscope.errors import InputError, WebError
 from affectscope.io.biosignals import RATE_TOLERANCE, RAW
 from affectscope.preprocessing.units import spelled, to_microsiemens, to_millivolts
 from affectscope.records import Signal
 from affectscope.store.files import ListedFile
+from affectscope.web.bodies import Body, Second, Version
 from affectscope.web.inspected import Choice, Inspected
 
 TITLES = {"face": "Face video", "ecg": "ECG", "eda": "Skin conductance (EDA)"}
@@ -34,26 +35,23 @@ UNITS: Mapping[str, Sequence[str]] = {
 
 Tables = dict[str, Any]
 FileName = Annotated[str, Field(min_length=1, max_length=1000)]
-Second = Annotated[float, Field(ge=-1e7, le=1e7, allow_inf_nan=False)]
 ChannelName = Annotated[str, Field(min_length=1, max_length=500)]
 ChannelNumber = Annotated[int, Field(strict=True, ge=1, le=1 << 16)]
 
 
-class FacePart(BaseModel):
+class FacePart(Body):
     """``clock_offset``: s from the start of the signals to that of the video. ``person`` None: as
     it was, the largest where it was not said."""
 
-    model_config = ConfigDict(extra="forbid")
     file: FileName
     clock_offset: Second | None = None
     person: Literal["largest", "left", "right"] | None = None
 
 
-class SignalPart(BaseModel):
+class SignalPart(Body):
     """``sampling_rate`` (Hz), ``unit``, ``decimal``: None where the file says it.
     ``clock_offset``: s that are added to the file's own time."""
 
-    model_config = ConfigDict(extra="forbid")
     file: FileName
     channel: ChannelNumber | ChannelName
     sampling_rate: float | None = Field(default=None, gt=0, le=1e7, allow_inf_nan=False)
@@ -62,11 +60,10 @@ class SignalPart(BaseModel):
     clock_offset: Second | None = None
 
 
-class SetUp(BaseModel):
+class SetUp(Body):
     """All of it; a modality that was not recorded is None."""
 
-    model_config = ConfigDict(extra="forbid")
-    version: int = Field(ge=1, le=2**31 - 1)
+    version: Version
     simulated: bool
     face: FacePart | None
     ecg: SignalPart | None

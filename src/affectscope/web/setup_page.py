@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from affectscope.io.session_candidates import SIGNAL_NAMES
+from affectscope.records import MODALITIES
 from affectscope.store.files import ListedFile
 from affectscope.store.jobs import OPEN
-from affectscope.store.sessions import MODALITIES, SessionHead
+from affectscope.store.sessions import SessionHead
 from affectscope.store.tables import Job
-from affectscope.web.inspected import SIGNALS, Choice, Inspected, choice_value
+from affectscope.web.inspected import Choice, Inspected, choice_value
 from affectscope.web.setup_form import PERSONS, TITLES, UNITS
 
 NOT_RECORDED = "none"
@@ -71,7 +73,7 @@ def page_content(
     if content["state"] == "ready" and inspected is not None:
         content |= {
             "face": _face(head, inspected),
-            "signals": [_signal(name, head, inspected) for name in SIGNALS],
+            "signals": [_signal(name, head, inspected) for name in SIGNAL_NAMES],
             "simulated": head.settings.get("simulated") is True,
             "replaced": _replaced(head, files),
             "problems": inspected.problems,
@@ -81,7 +83,7 @@ def page_content(
 
 def saved_tables(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Those that the form is about, as a conflict tells them."""
-    return {name: settings.get(name) for name in ("simulated", *sorted(MODALITIES))}
+    return {name: settings.get(name) for name in ("simulated", *MODALITIES)}
 
 
 def state_of(files: Sequence[ListedFile], job: Job | None, inspected: Inspected | None) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 from affectscope.errors import SessionError
 from affectscope.io.files import prepare_folder, write_text, writing_in
 from affectscope.io.study_file import LEAST_USABLE
-from affectscope.web.archive import checked_name
+from affectscope.web.archive import checked_entry_name
 from affectscope.worker_process import Alive
 
 _CHOSEN = "the results chosen on the page"
@@ -90,7 +90,7 @@ def _read(task: StudyTask) -> dict[str, dict[str, Any]]:
         )
     found: dict[str, dict[str, Any]] = {}
     for name, folder in task.results:
-        if "/" in checked_name(name) or name in found:
+        if "/" in checked_entry_name(name) or name in found:
             raise SessionError(
                 "E_STUDY", f"{name!a} names two sessions, or none.", "Give each a name of its own."
             )

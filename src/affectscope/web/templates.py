@@ -1,4 +1,7 @@
-"""Pages: ``pages/NAME.html.jinja`` filled in, everything escaped; an unknown name is an error."""
+"""Pages: ``pages/NAME.html.jinja`` filled in, everything escaped; an unknown name is an error.
+
+``TEXT | plain`` is the text without the command line's language.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from affectscope.pages import INTENDED_USE, environment
+from affectscope.web.plain_words import plain
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -18,7 +22,9 @@ if TYPE_CHECKING:
 
 @cache
 def _environment() -> Environment:
-    return environment()
+    made = environment()
+    made.filters["plain"] = plain
+    return made
 
 
 def page(

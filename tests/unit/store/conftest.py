@@ -1,4 +1,4 @@
-"""What tests of the store share: a clock, a store, a PostgreSQL server."""
+"""What tests of the store share: a store, a PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -23,30 +22,22 @@ from affectscope.store.opening import open_store
 _BINARIES = (*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True), Path("/usr/bin"))
 
 
-class Clock:
-    """A clock that tests turn."""
-
-    def __init__(self) -> None:
-        self.time = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.time
-
-    def turn(self, **duration: float) -> None:
-        self.time += timedelta(**duration)
+@pytest.fixture(scope="session")
+def new_folder(tmp_path_factory: pytest.TempPathFactory, new_clock: Callable[[], Any]) -> Path:
+    """Data and keys of a store that was just made: making the schema takes longer than all else."""
+    folder = tmp_path_factory.mktemp("new")
+    open_store(folder / "data", folder / "keys", clock=new_clock()).close()
+    return folder
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def opened(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Store]]:
+def opened(tmp_path: Path, clock: Any, new_folder: Path) -> Iterator[Callable[..., Store]]:
     """``opened()`` -> the store of this test's folder; as often as it was closed before."""
     stores: list[Store] = []
 
     def open_it(**asked: Any) -> Store:
+        if not asked and not (tmp_path / "data").exists() and not (tmp_path / "keys").exists():
+            shutil.copytree(new_folder, tmp_path, dirs_exist_ok=True)
         stores.append(open_store(tmp_path / "data", tmp_path / "keys", clock=clock, **asked))
         return stores[-1]
 

@@ -30,6 +30,7 @@ from affectscope.store.backups import (
 from affectscope.store.database import Store
 from affectscope.store.places import Places
 from affectscope.store.tables import AuditRow, Project, Subject
+from affectscope.store.uploads import sweep
 
 Opened = Callable[..., Store]
 
@@ -51,6 +52,20 @@ def add(store: Store, name: str, people: int = PEOPLE) -> None:
         change.audit("project.added", "project", project.id)
 
 
+@pytest.fixture
+def store(opened: Opened) -> Store:
+    """With the project "first"."""
+    made = opened()
+    add(made, "first")
+    return made
+
+
+def kept_backup(store: Store) -> Path:
+    made = make_backup(store)
+    assert made is not None
+    return made
+
+
 def names(store: Store) -> list[str]:
     with store.reading() as session:
         return list(session.scalars(select(Project.name).order_by(Project.name)))
@@ -67,9 +82,7 @@ def rows_of(path: Path) -> list[tuple[Any, ...]]:
         return connection.execute("SELECT name FROM project ORDER BY name").fetchall()
 
 
-def test_a_backup_is_one_good_file_with_all_that_was_saved(opened: Opened) -> None:
-    store = opened()
-    add(store, "first")
+def test_a_backup_is_one_good_file_with_all_that_was_saved(store: Store) -> None:
     made = make_backup(store)
     add(store, "second")
     assert made is not None
@@ -98,9 +111,7 @@ def test_a_backup_is_made_each_day_and_only_the_newest_are_kept(opened: Opened, 
     assert newest_backup(store.places) not in made, "due at the start"
 
 
-def test_a_damaged_database_never_replaces_a_backup(opened: Opened, clock: Any) -> None:
-    store = opened()
-    add(store, "first")
+def test_a_damaged_database_never_replaces_a_backup(store: Store, clock: Any) -> None:
     good = make_backup(store)
     store.compact()  # nothing left in the write-ahead log
     zero(store.places.database, page=5)
@@ -118,13 +129,10 @@ def zero(database: Path, page: int, size: int = 4096) -> None:
 
 
 def test_W04_every_zeroed_page_is_found_at_the_start_and_the_backup_is_offered(
-    opened: Opened, tmp_path: Path
+    opened: Opened, store: Store
 ) -> None:
-    store = opened()
-    add(store, "first")
-    made = make_backup(store)
+    made = kept_backup(store)
     store.close()
-    assert made is not None
     whole = store.places.database.read_bytes()
     assert len(whole) // 4096 > 30
     for page in range(1, len(whole) // 4096 + 1):
@@ -138,10 +146,8 @@ def test_W04_every_zeroed_page_is_found_at_the_start_and_the_backup_is_offered(
 
 
 def test_W04_a_restored_backup_opens_with_its_rows_and_the_audit_trail_tells_it(
-    opened: Opened, tmp_path: Path
+    opened: Opened, store: Store
 ) -> None:
-    store = opened()
-    add(store, "first")
     made = make_backup(store)
     for _ in range(3):
         add(store, "lost", people=0)
@@ -170,11 +176,24 @@ def test_W04_a_restored_backup_opens_with_its_rows_and_the_audit_trail_tells_it(
     assert check(opened()) == state, "told once"
 
 
-def test_W04_a_cut_tail_is_told_apart_from_a_restored_backup(
-    opened: Opened, tmp_path: Path
+def test_W04_recordings_that_the_restored_backup_does_not_know_are_kept_aside(
+    opened: Opened, store: Store
 ) -> None:
-    store = opened()
-    add(store, "first")
+    make_backup(store)
+    newer = store.places.input("5" * 32) / "ecg.csv"
+    newer.parent.mkdir(parents=True)
+    newer.write_text("recorded after the backup")
+    store.close()
+    zero(store.places.database, page=3)
+    restore_backup(store.places)
+    sweep(opened())
+    assert not newer.exists(), "nobody's, as far as the backup knows"
+    aside = next(store.places.data.glob("damaged-*"))
+    kept = aside / newer.relative_to(store.places.data)
+    assert kept.read_text() == "recorded after the backup"
+
+
+def test_W04_a_cut_tail_is_told_apart_from_a_restored_backup(opened: Opened, store: Store) -> None:
     made = make_backup(store)
     add(store, "second")
     store.close()
@@ -187,10 +206,8 @@ def test_W04_a_cut_tail_is_told_apart_from_a_restored_backup(
 
 @pytest.mark.parametrize("left", [b"", None], ids=["emptied", "removed"])
 def test_W04_a_database_that_is_gone_is_not_made_anew_over_its_backups(
-    opened: Opened, left: bytes | None
+    opened: Opened, store: Store, left: bytes | None
 ) -> None:
-    store = opened()
-    add(store, "first")
     make_backup(store)
     store.close()
     store.places.database.unlink()
@@ -203,11 +220,7 @@ def test_W04_a_database_that_is_gone_is_not_made_anew_over_its_backups(
     assert names(opened()) == ["first"]
 
 
-def test_W04_an_older_backup_is_taken_where_the_newest_is_damaged(
-    opened: Opened, clock: Any
-) -> None:
-    store = opened()
-    add(store, "first")
+def test_W04_an_older_backup_is_taken_where_the_newest_is_damaged(store: Store, clock: Any) -> None:
     older = make_backup(store)
     clock.turn(hours=1)
     newest = make_backup(store)
@@ -217,9 +230,7 @@ def test_W04_an_older_backup_is_taken_where_the_newest_is_damaged(
     assert restore_backup(store.places) == older
 
 
-def test_W04_nothing_is_changed_where_no_backup_is_good(opened: Opened) -> None:
-    store = opened()
-    add(store, "first")
+def test_W04_nothing_is_changed_where_no_backup_is_good(opened: Opened, store: Store) -> None:
     store.close()
     before = store.places.database.read_bytes()
     with pytest.raises(StoreError, match="no usable backup"):
@@ -231,13 +242,10 @@ def test_W04_nothing_is_changed_where_no_backup_is_good(opened: Opened) -> None:
 
 
 def test_W04_the_command_restores_before_it_serves(
-    opened: Opened, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    opened: Opened, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    store = opened()
-    add(store, "first")
-    made = make_backup(store)
+    made = kept_backup(store)
     store.close()
-    assert made is not None
     zero(store.places.database, page=2)
     words = ["serve", str(tmp_path / "data"), "--keys", str(tmp_path / "keys"), "--port"]
     mask = os.umask(0o077)
@@ -254,18 +262,14 @@ def test_W04_the_command_restores_before_it_serves(
     assert names(opened()) == ["first"]
 
 
-def test_no_backup_is_restored_under_a_server_that_runs(opened: Opened) -> None:
-    store = opened()
-    add(store, "first")
+def test_no_backup_is_restored_under_a_server_that_runs(store: Store) -> None:
     make_backup(store)
     with pytest.raises(ModelError) as told:
         restore_backup(store.places)
     assert told.value.code == "E_RUN_LOCKED"
 
 
-def test_G02_backups_and_what_was_put_aside_go_together(opened: Opened) -> None:
-    store = opened()
-    add(store, "first")
+def test_G02_backups_and_what_was_put_aside_go_together(opened: Opened, store: Store) -> None:
     make_backup(store)
     store.close()
     restore_backup(store.places)
@@ -281,12 +285,10 @@ def killed(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("step", ["_put_aside", "_sync", "_copy"])
+@pytest.mark.parametrize("step", ["_put_aside", "to_disk", "_copy"])
 def test_W04_a_restoring_that_was_interrupted_can_be_done_again(
-    opened: Opened, monkeypatch: pytest.MonkeyPatch, step: str
+    opened: Opened, store: Store, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    store = opened()
-    add(store, "first")
     make_backup(store)
     store.close()
     zero(store.places.database, page=2)
@@ -302,11 +304,8 @@ def test_W04_a_restoring_that_was_interrupted_can_be_done_again(
     assert check(store).head_ok
 
 
-def test_the_time_of_a_backup_is_read_from_its_name(opened: Opened, clock: Any) -> None:
-    store = opened()
-    add(store, "first")
-    made = make_backup(store)
-    assert made is not None
+def test_the_time_of_a_backup_is_read_from_its_name(store: Store, clock: Any) -> None:
+    made = kept_backup(store)
     assert backups.time_of(made) == clock()
     assert backups.time_of(Path("affectscope-mine.sqlite")).year == 1
     assert all_backups(Places(Path("nowhere"), Path("nowhere"))) == []

@@ -11,13 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from affectscope.errors import StoreError
-from affectscope.store.database import Store
+from affectscope.store.database import OnceKey, Store
 from affectscope.store.erasure import STEPS, erase_subject, finish_erasure, finish_erasures
+from affectscope.store.exports import remove_old_exports
+from affectscope.store.once import KeptAnswer, keep_answer, kept_answer
 from affectscope.store.opening import open_store
+from affectscope.store.products import products_of
 from affectscope.store.projects import add_project
+from affectscope.store.sessions import rename_session, save_settings
+from affectscope.store.subjects import rename_subject
 from affectscope.store.tables import (
     Answers,
     AuditRow,
@@ -218,6 +223,62 @@ def test_G02_what_does_not_say_whom_it_holds_goes_too(held: Held) -> None:
     erase(held)
     with held.store.reading() as session:
         assert session.scalars(select(Product).where(Product.detail == {})).all() == []
+
+
+def test_G02_from_the_moment_it_is_asked_for_nothing_that_was_made_of_the_person_is_handed_out(
+    held: Held,
+) -> None:
+    """Also where a job does not end, so that the rest comes later."""
+
+    def wait(_job_ids: Any) -> None:
+        raise StoreError("E_BUSY", "A job does not end.")
+
+    typed = f"{CANARY} person"
+    with pytest.raises(StoreError, match="does not end"):
+        erase_subject(held.store, held.subject_id, actor_id=None, typed=typed, wait=wait)
+    with held.store.reading() as session:
+        products = session.scalars(select(Product)).all()
+        listed = products_of(session, held.project_id, "export")
+    assert {product.detail["purpose"] for product in products if product.ready} == {"SongThrush"}
+    assert not [product for product in listed if CANARY in (product.pseudonym or "")]
+
+
+def test_G02_nobody_can_be_renamed_while_he_is_being_erased(held: Held) -> None:
+    with held.store.writing(None) as change:
+        change.session.get_one(Subject, held.subject_id).erasing = True
+    with pytest.raises(StoreError, match="no such person"), held.store.writing(None) as change:
+        rename_subject(change, held.subject_id, "Nightingale", seen_version=1)
+
+
+def test_G02_a_request_that_comes_too_late_is_told_so_and_changes_nothing(held: Held) -> None:
+    """It passed the gate before, and waited for its turn."""
+    with held.store.reading() as session:
+        own = RecordedSession.subject_id == held.subject_id
+        session_id = session.scalars(select(RecordedSession.id).where(own)).one()
+    erase(held)
+    with pytest.raises(StoreError, match="no such session"), held.store.writing(None) as change:
+        rename_session(change, session_id, "late", seen_version=1)
+    with pytest.raises(StoreError, match="no such session"), held.store.writing(None) as change:
+        save_settings(change, session_id, seen_version=1, tables={})
+
+
+def test_G02_an_answer_that_names_the_person_is_not_kept_after_the_erasure(held: Held) -> None:
+    """The request was carried out before, and its answer is kept in a change of its own."""
+    asked = OnceKey(held.user_id, "k", "h")
+    erase(held)
+    with held.store.writing(held.user_id) as change:
+        keep_answer(change, asked, KeptAnswer(201, CANARY))
+    assert places_with(held.store, CANARY) == []
+    with held.store.reading() as session, pytest.raises(StoreError, match="done already"):
+        kept_answer(session, asked)
+
+
+def test_G02_what_an_export_left_behind_goes_with_its_row(held: Held) -> None:
+    """An erasure would not find it any more."""
+    with held.store.writing(None) as change:
+        change.session.execute(delete(Product))
+    remove_old_exports(held.store)
+    assert list(held.store.places.exports.iterdir()) == []
 
 
 def test_G02_the_audit_trail_names_the_erasure_but_nobody(held: Held) -> None:

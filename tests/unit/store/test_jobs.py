@@ -11,9 +11,9 @@ from sqlalchemy import select
 
 from affectscope.errors import AffectScopeError, StoreError
 from affectscope.store.database import Store, now
+from affectscope.store.exports import EXPORT_LIFE, remove_old_exports
 from affectscope.store.jobs import add_job, cancel_job, newest_job, open_jobs
 from affectscope.store.opening import open_store
-from affectscope.store.outdated import EXPORT_LIFE, remove_old_exports
 from affectscope.store.running_jobs import (
     TRIES,
     begin_job,

@@ -250,8 +250,8 @@ def run(unit, step):
         if os.waitpid(child, 0)[1] == 0:
             return
         moment += step
-run("statement", 7)
-run("progress", 71)
+run("statement", 13)
+run("progress", 127)
 """
 
 

@@ -22,11 +22,12 @@ from affectscope.store.answers import FilledIn, answers_of, remove_answers, save
 from affectscope.store.consents import Given, add_consent
 from affectscope.store.database import Store
 from affectscope.store.opening import open_store
-from affectscope.store.projects import add_project, checked_name
+from affectscope.store.projects import add_project
 from affectscope.store.session_folder import check_settings, write_session_file
 from affectscope.store.sessions import SessionHead, add_session, save_settings, session_head
 from affectscope.store.subjects import add_subject
 from affectscope.store.tables import AuditRow, Consent, User
+from affectscope.store.typed_text import checked_name
 from affectscope.therapy.questionnaires.scores import questionnaire_scores
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)

@@ -17,7 +17,7 @@ import pytest
 from affectscope.errors import StoreError
 from affectscope.store import files, upload_parts
 from affectscope.store.database import Store
-from affectscope.store.files import files_of, remove_file
+from affectscope.store.files import files_of, remove_file, sweep_files
 from affectscope.store.opening import open_store
 from affectscope.store.tables import (
     Consent,
@@ -225,6 +225,59 @@ def test_W02_a_fault_between_the_files_and_the_row_leaves_the_upload_to_be_finis
     held.finish(upload_id)
     assert held.names() == ["a.bin"]
     assert list(held.store.places.uploads.iterdir()) == []
+
+
+def test_W02_a_piece_for_an_upload_that_was_dropped_meanwhile_leaves_nothing(held: Held) -> None:
+    upload_id = held.begin("a.bin", 4)
+    held.time += timedelta(minutes=2)
+    given = iter((held.time,))
+
+    def drop_then_tell() -> datetime:
+        """Asked between the look at the row and the opening of the part."""
+        for _ in given:
+            drop_upload(held.store, upload_id, held.user_id)
+        return held.time
+
+    held.store.clock = drop_then_tell
+    with pytest.raises(StoreError, match="no such upload"):
+        Piece(held.store, upload_id, 0)
+    assert list(held.store.places.uploads.iterdir()) == []
+
+
+def test_G01_what_was_refused_at_its_end_leaves_the_upload_alone(held: Held) -> None:
+    upload_id = held.begin("a.bin", 4)
+    held.send(upload_id, 0, b"data")
+    with held.store.writing(None) as change:
+        change.session.query(Consent).one().withdrawn_at = change.at
+    with pytest.raises(StoreError, match="withdrawn"):
+        held.finish(upload_id)
+    assert [path.name for path in held.store.places.uploads.iterdir()] == [upload_id]
+
+
+def test_W02_a_finished_upload_is_on_the_disk_also_where_its_last_piece_was_not_acknowledged(
+    held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload_id = held.begin("a.bin", 4)
+    with Piece(held.store, upload_id, 0) as piece:
+        piece.write(b"data")  # and the server is killed before ``keep``
+    synced: list[int] = []
+    fsync = os.fsync
+
+    def noted(handle: int) -> None:
+        synced.append(os.fstat(handle).st_ino)
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    part = part_of(held.store.places, upload_id).stat().st_ino
+    held.finish(upload_id)
+    assert part in synced
+
+
+def test_W03_sweeping_holds_nobody_up_where_there_is_nothing_to_remove(held: Held) -> None:
+    held.add("a.bin", b"kept")
+    with held.store.writing(None):  # somebody else's turn
+        sweep_files(held.store)
+    assert held.names() == ["a.bin"]
 
 
 def test_removing_and_adding_the_same_content_over_and_over_never_loses_it(held: Held) -> None:

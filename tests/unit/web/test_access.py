@@ -78,7 +78,7 @@ def _disable(site: Any, name: str, client: Any) -> None:
 
 
 def _idle(site: Any, name: str, client: Any) -> None:
-    site.clock.forward(seconds=IDLE.total_seconds() + 1)
+    site.clock.turn(seconds=IDLE.total_seconds() + 1)
 
 
 def test_W13_an_open_socket_ends_with_the_login_the_role_or_the_account(
@@ -201,9 +201,9 @@ def test_a_login_in_use_is_noted_once_a_minute(site: Any) -> None:
         return None if known is None else known.seen_at
 
     begun = site.clock()
-    site.clock.forward(seconds=59)
+    site.clock.turn(seconds=59)
     client.get("/")
     assert seen() == begun
-    site.clock.forward(seconds=1)
+    site.clock.turn(seconds=1)
     client.get("/")
     assert seen() == site.clock()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 from fastapi.testclient import TestClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from affectscope.store.first_start import new_first_token
 from affectscope.store.opening import open_store
@@ -45,8 +45,7 @@ def place(site: Any) -> Any:
     site.app.state.passwords = Passwords(hasher)
     site.app.state.login_limits = LoginLimits(lambda: site.clock().timestamp())
     with site.store.writing(None) as change:
-        for user in change.session.scalars(select(User)):
-            user.password_hash = hasher.hash(PASSWORD)
+        change.session.execute(update(User).values(password_hash=hasher.hash(PASSWORD)))
     return site
 
 
@@ -174,11 +173,11 @@ def test_W12_wrong_tries_wait_longer_and_longer_and_the_right_one_comes_in_after
         refused = _log_in(client, "anna", PASSWORD)
         assert (refused.status_code, refused.json()["code"]) == (429, "E_TOO_MANY")
         waits.append(int(refused.headers["retry-after"]))
-        place.clock.forward(seconds=waits[-1])
+        place.clock.turn(seconds=waits[-1])
         assert _log_in(client, "anna", "a wrong password").status_code == 401
     assert waits == [1, 2, 4, 8]
     assert _log_in(place.client(), "olga").status_code == 200
-    place.clock.forward(seconds=16)
+    place.clock.turn(seconds=16)
     assert _log_in(client, "anna").status_code == 200
     assert _log_in(client, "anna", "a wrong password").status_code == 401  # and is free again
 
@@ -228,15 +227,15 @@ def test_W13_after_a_logout_the_token_is_worth_nothing(place: Any) -> None:
 
 def test_W13_a_login_ends_when_it_is_idle_and_when_it_is_old(place: Any) -> None:
     client = _browser(place, "anna")
-    place.clock.forward(seconds=IDLE.total_seconds())
+    place.clock.turn(seconds=IDLE.total_seconds())
     assert client.get("/account").status_code == 200
-    place.clock.forward(seconds=IDLE.total_seconds() + 1)
+    place.clock.turn(seconds=IDLE.total_seconds() + 1)
     assert client.get("/account").status_code == 401
     client = _browser(place, "anna")
     for _ in range(ABSOLUTE // IDLE):
-        place.clock.forward(seconds=IDLE.total_seconds())
+        place.clock.turn(seconds=IDLE.total_seconds())
         assert client.get("/account").status_code == 200
-    place.clock.forward(seconds=1)
+    place.clock.turn(seconds=1)
     assert client.get("/account").status_code == 401
     _browser(place, "anna")
     with place.store.reading() as session:
@@ -341,9 +340,9 @@ def test_W22_a_clock_that_is_set_back_leaves_logins_and_the_trails_order_right(
     place: Any,
 ) -> None:
     before = _browser(place, "anna")
-    place.clock.forward(seconds=-60)
+    place.clock.turn(seconds=-60)
     assert before.get("/account").status_code == 200  # a small correction ends nothing
-    place.clock.forward(hours=-3)
+    place.clock.turn(hours=-3)
     assert before.get("/account").status_code == 401  # it would last three hours longer
     after = _browser(place, "anna")
     assert _log_in(place.client(), "rita").status_code == 200

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from affectscope.errors import AffectScopeError, OutputError
 from affectscope.io.files import TEMPORARY
-from affectscope.web.archive import ExportTask, checked_name, write_archive
+from affectscope.web.archive import ExportTask, checked_entry_name, write_archive
 
 
 def do(task: ExportTask) -> list[float | None]:
@@ -67,7 +67,7 @@ def test_W15_a_name_that_leads_out_of_the_zip_is_refused(tmp_path: Path, name: s
 @given(st.text(st.sampled_from("a./\\:\n ü~"), max_size=8))
 def test_W15_an_allowed_name_stays_inside_its_folder_on_every_system(name: str) -> None:
     try:
-        checked_name(name)
+        checked_entry_name(name)
     except OutputError:
         return
     assert posixpath.normpath(name) == name

@@ -113,9 +113,9 @@ def test_W24_a_fault_in_the_runner_of_jobs_is_kept_without_its_text(
     ready: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The job of a route fails likewise: the page tells the job's number."""
-    from affectscope.web.job_kinds import KINDS, Inspection
+    from affectscope.web.job_kinds import KINDS, InspectJob
 
-    class Broken(Inspection):
+    class Broken(InspectJob):
         task = _unlucky(ValueError(MESSAGE))  # type: ignore[assignment]
 
     monkeypatch.setitem(KINDS, "inspect", Broken())

@@ -40,12 +40,12 @@ def add_file(client: Any, session_id: str, name: str, data: bytes = BYTES) -> di
 
 
 def on_disk(site: Any) -> set[str]:
-    """Every file under the data folder but the database's and the lock."""
-    data = site.store.places.data
+    """Every file under the data folder but the database's, its backups, and the lock."""
+    places = site.store.places
     return {
-        str(path.relative_to(data))
-        for path in data.rglob("*")
-        if path.is_file() and path.parent != data
+        str(path.relative_to(places.data))
+        for path in places.data.rglob("*")
+        if path.is_file() and path.parent not in (places.data, places.backups)
     }
 
 
@@ -342,7 +342,7 @@ def test_W26_a_download_bears_its_whole_name_in_one_clean_header(site: Any) -> N
 
 
 def test_W26_even_a_name_that_was_never_checked_cannot_break_the_header() -> None:
-    from affectscope.web.routes_files import disposition
+    from affectscope.web.downloads import disposition
 
     for evil in ('a"\r\nX-Evil: 1', "\u202e\u0000\n", "\ud800", 'x"; filename="y', "\\"):
         header = disposition(evil)
@@ -350,6 +350,20 @@ def test_W26_even_a_name_that_was_never_checked_cannot_break_the_header() -> Non
         assert header.isprintable()
         assert header.count('"') == 2
         assert "\\" not in header
+
+
+def test_a_download_is_on_the_audit_trail_and_a_lost_content_is_told(site: Any) -> None:
+    from affectscope.store.tables import AuditRow
+
+    made = add_file(site.client("edgar"), site.session_id, "a.csv")
+    client, path = site.client("rita"), f"/sessions/{site.session_id}/files/{made['id']}/content"
+    assert client.get(path).content == BYTES
+    with site.store.reading() as session:
+        (row,) = session.query(AuditRow).filter_by(action="file.fetched")
+    assert (row.actor_id, row.target_id) == (site.users["rita"], made["id"])
+    site.store.places.content(made["sha256"]).unlink()
+    answer = client.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (404, "E_NOT_FOUND")
 
 
 def test_G02_the_audit_trail_holds_hashes_and_sizes_but_no_file_names(site: Any) -> None:

@@ -257,6 +257,51 @@ def test_alt_and_drag_moves_the_window_and_so_does_the_strip_below(page: Page) -
     assert page.evaluate("plots.view.start") == pytest.approx(750, abs=1.5)
 
 
+def test_a_wheel_over_a_part_never_scrolls_the_page(page: Page) -> None:
+    def is_kept(delta: int) -> bool:
+        """Whether the page is kept from scrolling."""
+        return bool(
+            page.evaluate(
+                f"""!document.querySelector('.plots-rows').dispatchEvent(
+                new WheelEvent('wheel', {{deltaY: {delta}, cancelable: true}}))"""
+            )
+        )
+
+    assert not is_kept(300), "the whole session is shown already"
+    page.evaluate("plots.zoomTo(100, 102)")
+    assert is_kept(-300), "it cannot become shorter"
+    assert is_kept(300)
+
+
+def test_an_ended_login_loses_nothing_and_the_next_try_takes_the_new_token(
+    opened: tuple[Page, list[str]],
+) -> None:
+    page, said = opened
+    page.evaluate("""document.head.insertAdjacentHTML(
+        "beforeend", '<meta name="csrf-token" content="old">')""")
+    tokens: list[str] = []
+
+    def answer(route: Any) -> None:
+        tokens.append(route.request.headers["x-csrf-token"])
+        route.fulfill(status=401 if len(tokens) == 1 else 200, json={"sentence": "No."})
+
+    def page_anew(route: Any) -> None:
+        route.fulfill(content_type="text/html", body='<meta name="csrf-token" content="new">')
+
+    page.route("**/api/thing", answer)
+    page.route("**/plots_page.html", page_anew)
+    ask = """import("/static/api.js").then(({ ask }) => ask("PUT", "/api/thing", {}))
+        .then(() => "saved", (refusal) => refusal.message + " " + refusal.remedy)"""
+    first = page.evaluate(ask)
+    assert "still here" in first
+    assert "Log in again" in first
+    assert page.evaluate(ask) == "saved"
+    assert tokens == ["old", "new"]
+    assert all("401" in line for line in said), "the browser itself tells of the refusal"
+    page.unroute_all()
+    page.evaluate("document.querySelector('meta[name=csrf-token]').remove()")
+
+
 def test_the_keys_move_the_cursor_select_and_zoom_and_what_is_there_is_said(page: Page) -> None:
     press(page, "ArrowRight", "ArrowRight", "Shift+ArrowRight", "ArrowLeft", "[")
     assert page.evaluate("[plots.cursor, ...sought]") == [11, 1, 2, 12, 11]
@@ -264,7 +309,7 @@ def test_the_keys_move_the_cursor_select_and_zoom_and_what_is_there_is_said(page
     assert page.evaluate("chosen") == [[11, END], [11, 31]]
     said = page.locator("#curves [role=status]").inner_text()
     assert said.startswith("0:31, valence 0.50 (0.40 to 0.60), arousal")
-    assert "heart rate 70 (70 to 70) bpm" in said
+    assert "heart rate 70 bpm" in said  # both ends of its band read alike
     assert said.endswith("selected 0:11 to 0:31")
     press(page, "+", "+")
     assert page.evaluate("plots.view.end - plots.view.start") == END / 4

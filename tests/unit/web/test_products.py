@@ -14,14 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from affectscope.datasets.synthetic import (
-    SyntheticSettings,
-    synthetic_person,
-    therapy_course,
-    write_session,
-)
 from affectscope.errors import StoreError
-from affectscope.io.session import open_session
 from affectscope.store.running_jobs import begin_job, end_job
 from affectscope.store.tables import (
     Answers,
@@ -33,12 +26,7 @@ from affectscope.store.tables import (
     StoredFile,
     Subject,
 )
-from affectscope.therapy.assessment import assess
-from affectscope.therapy.session_outputs import write_outputs
-from affectscope.web.archive import write_archive
-from affectscope.web.job_kinds import KINDS
 from affectscope.web.product_jobs import named
-from affectscope.web.study_task import write_study_pages
 
 FORMULA = '=HYPERLINK("http://x","open")'
 
@@ -94,25 +82,13 @@ def add_session(site: Any, subject_id: str, label: str) -> str:
         return str(held.id)
 
 
-def carry_out(site: Any, job_id: str) -> None:
-    """What the runner and its worker do, in this process."""
-    with site.store.writing(None) as change:
-        job = begin_job(change, job_id)
-    kind = KINDS[job.kind]
-    task = kind.task(site.store, site.app.state.settings, job)
-    write = write_archive if job.kind == "export" else write_study_pages
-    write(task, lambda _share=None: None)
-    with site.store.writing(None) as change:
-        kind.finish(change, site.store, end_job(change, job_id))
-
-
 def export(site: Any, path: str, purpose: str) -> tuple[dict[str, Any], zipfile.ZipFile]:
     """The answer, and the zip as an owner downloads it."""
     client = site.client("olga")
     answer = client.post(f"/api/{path}/exports", json={"purpose": purpose})
     assert answer.status_code == 202, answer.text
     asked = answer.json()
-    carry_out(site, asked["job_id"])
+    site.carry_out(asked["job_id"])
     taken = client.get(f"/products/{asked['id']}/export.zip")
     assert taken.status_code == 200
     return asked, zipfile.ZipFile(io.BytesIO(taken.content))
@@ -158,8 +134,15 @@ def test_G01_an_export_leaves_out_who_does_not_allow_it_and_says_whom_and_why(
     reason = {"P02": "the person's consent does not cover it"}
     assert asked["left_out"] == reason
     manifest = json.loads(archive.read("manifest.json"))
-    assert (manifest["people"], manifest["left_out"]) == (["P01"], reason)
+    assert (manifest["people"], manifest["left_out"]) == (["P01"], {reason["P02"]: 1})
     assert not [name for name in archive.namelist() if "P02" in name]
+
+
+def test_G02_an_export_holds_no_trace_of_whom_it_leaves_out(site: Any) -> None:
+    """He did not allow it, and erasing him would not find it there."""
+    add_session(site, add_person(site, "P02-Canary", ["ingest"]), "first")
+    _, archive = export(site, f"projects/{site.project_id}", "handing out")
+    assert not [name for name in archive.namelist() if b"Canary" in archive.read(name)]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +168,20 @@ def test_G01_a_consent_withdrawn_while_the_export_waits_counts(site: Any) -> Non
     with site.store.writing(None) as change:
         change.session.scalars(select(Consent)).one().withdrawn_at = change.at
     with pytest.raises(StoreError, match="Nobody allows"):
-        carry_out(site, asked["job_id"])
+        site.carry_out(asked["job_id"])
+
+
+@pytest.mark.parametrize(("purpose", "status"), [("training", 403), ("own copy", 200)])
+def test_G01_an_export_is_not_handed_out_after_a_consent_for_it_was_withdrawn(
+    site: Any, purpose: str, status: int
+) -> None:
+    asked, _ = export(site, f"subjects/{site.subject_id}", purpose)
+    with site.store.writing(None) as change:
+        change.session.scalars(select(Consent)).one().withdrawn_at = change.at
+    taken = site.client("olga").get(f"/products/{asked['id']}/export.zip")
+    assert taken.status_code == status
+    if status == 403:
+        assert (taken.json()["code"], "P01" in taken.text) == ("E_CONSENT", False)
 
 
 def test_W10_no_cell_of_an_exported_table_runs_as_a_formula(site: Any) -> None:
@@ -228,17 +224,6 @@ def test_two_exports_are_not_made_at_once(site: Any) -> None:
     assert "waiting" in client.get(f"/projects/{site.project_id}/exports").text
 
 
-@pytest.fixture(scope="module")
-def assessed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The result of a simulated person's session."""
-    folder = tmp_path_factory.mktemp("assessed")
-    settings = SyntheticSettings(sampling_rate=64.0, frame_rate=0)
-    person, course = synthetic_person("P01", 1), therapy_course(40.0, 1)
-    place = write_session(folder / "session", person, course, settings=settings)
-    write_outputs(assess(open_session(place)), folder / "result", pdf=False)
-    return folder / "result"
-
-
 def keep_result(site: Any, session_id: str, assessed: Path, **facts: Any) -> str:
     with site.store.writing(None) as change:
         result = Result(
@@ -249,10 +234,11 @@ def keep_result(site: Any, session_id: str, assessed: Path, **facts: Any) -> str
         change.session.flush()
     folder = site.store.places.result(session_id, result.id)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    folder.symlink_to(assessed)
+    folder.symlink_to(assessed / "r0")
     return str(result.id)
 
 
+@pytest.mark.usefixtures("without_pdf")
 def test_a_study_is_made_over_the_newest_results_and_shown(site: Any, assessed: Path) -> None:
     keep_result(site, site.session_id, assessed)
     add_session(site, site.subject_id, "set aside")
@@ -266,7 +252,7 @@ def test_a_study_is_made_over_the_newest_results_and_shown(site: Any, assessed: 
     assert "a person rejected its result" in before
     assert "consent does not cover it" in before
     asked = client.post(f"/api/projects/{site.project_id}/studies").json()
-    carry_out(site, asked["job_id"])
+    site.carry_out(asked["job_id"])
     after = client.get(page).text
     assert f'src="/products/{asked["id"]}/study.html"' in after
     shown = client.get(f"/products/{asked['id']}/study.html")

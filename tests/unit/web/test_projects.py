@@ -97,15 +97,15 @@ def test_each_state_of_a_session_is_told(site: Any) -> None:
 _STATES = {
     "empty": "no files yet",
     "to set up": "to set up",
-    "ready": "ready to score",
+    "ready": "ready to estimate",
     "waiting": "waiting",
     "running": "running, 40 %",
     "failed": "stopped by a fault",
-    "OK": "OK",
-    "DEGRADED": "DEGRADED",
-    "REJECTED": "REJECTED",
+    "OK": "usable",
+    "DEGRADED": "usable, see the notices",
+    "REJECTED": "not usable",
     "set aside": "result rejected by a person",
-    "scored after a fault": "OK",
+    "scored after a fault": "usable",
 }
 
 

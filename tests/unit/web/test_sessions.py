@@ -311,11 +311,36 @@ def test_the_page_of_a_result_holds_together(
 
 def test_a_change_after_the_result_is_told(ready: Any, scored: str) -> None:
     path, client = f"/sessions/{ready.session_id}", ready.client("edgar")
-    assert "changed after this result" not in client.get(path).text
+
+    def is_told() -> bool:  # hidden, it waits for marks that the open page saves
+        text = client.get(path).text
+        assert text.count("changed after this result") == 1
+        return 'id="stale" hidden' not in text
+
+    assert not is_told()
     put_marks(ready, phases={"thirds": True})
-    assert "changed after this result" in client.get(path).text
+    assert is_told()
     put_marks(ready, version=2)
-    assert "changed after this result" not in client.get(path).text
+    assert not is_told()
+
+
+@pytest.mark.parametrize("page", ["", "/files", "/setup", "/questionnaires"])
+def test_every_page_of_a_simulated_session_says_so(ready: Any, page: str) -> None:
+    told = "Simulated person: no human data"
+    path = f"/sessions/{ready.session_id}{page}"
+    assert told in ready.client("rita").get(path).text
+    with ready.store.writing(None) as change:
+        session = change.session.get(RecordedSession, ready.session_id)
+        session.settings = {**session.settings, "simulated": False}
+    assert told not in ready.client("rita").get(path).text
+
+
+def test_who_is_refused_a_page_still_sees_who_is_logged_in(ready: Any) -> None:
+    refused = ready.client("rita").get("/users", headers={"Accept": "text/html"})
+    assert refused.status_code == 403
+    assert 'href="/account">rita<' in refused.text
+    unknown = ready.client("rita").get("/nowhere", headers={"Accept": "text/html"})
+    assert (unknown.status_code, "There is no such page." in unknown.text) == (404, True)
 
 
 def test_results_say_what_was_set_otherwise(ready: Any, add_scored: Callable[[], str]) -> None:

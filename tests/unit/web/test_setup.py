@@ -78,7 +78,7 @@ def inspect(site: Any, *, content: bytes | None = None) -> None:
         places.inspection(site.session_id).write_bytes(content)
     with site.store.writing(None) as change:
         end_job(change, job_id)
-    site.clock.forward(seconds=1)
+    site.clock.turn(seconds=1)
 
 
 @pytest.fixture(scope="module")

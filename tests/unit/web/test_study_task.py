@@ -9,44 +9,23 @@ from typing import Any
 
 import pytest
 
-from affectscope.datasets.synthetic import (
-    SyntheticSettings,
-    synthetic_person,
-    therapy_course,
-    write_session,
-)
 from affectscope.errors import AffectScopeError
-from affectscope.io.session import open_session
-from affectscope.therapy.assessment import assess
-from affectscope.therapy.session_outputs import write_outputs
 from affectscope.web.study_task import StudyTask, write_study_pages
-
-SIGNALS_ONLY = SyntheticSettings(sampling_rate=64.0, frame_rate=0)
 
 
 def read(path: Path) -> Any:
     return json.loads(path.read_text())
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Results of three simulated people, each in a folder of its own."""
-    folder = tmp_path_factory.mktemp("results")
-    for number in range(3):
-        person, course = synthetic_person(f"P{number}", number), therapy_course(40.0, number)
-        place = write_session(folder / f"s{number}", person, course, settings=SIGNALS_ONLY)
-        write_outputs(assess(open_session(place)), folder / f"r{number}", pdf=False)
-    return folder
-
-
 def chosen(folder: Path) -> tuple[tuple[str, Path], ...]:
     return tuple((f"P{number} session 1", folder / f"r{number}") for number in range(3))
 
 
-def test_a_study_is_written_over_results_that_are_there(results: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("without_pdf")
+def test_a_study_is_written_over_results_that_are_there(assessed: Path, tmp_path: Path) -> None:
     output = tmp_path / "study"
     shares: list[float | None] = []
-    task = StudyTask(chosen(results), output, "Three simulated people")
+    task = StudyTask(chosen(assessed), output, "Three simulated people")
     write_study_pages(task, lambda share=None: shares.append(share))
     assert shares == [0.2, 0.9]
     page = (output / "study.html").read_text()
@@ -55,8 +34,8 @@ def test_a_study_is_written_over_results_that_are_there(results: Path, tmp_path:
     assert len((output / "sessions.csv").read_text().splitlines()) == 1 + 3
     question = read(output / "study.json")
     assert question["model"] is None
-    assert question["compared phases"] == [read(results / "r0" / "result.json")["phase_rule"]]
-    for name, place in chosen(results):
+    assert question["compared phases"] == [read(assessed / "r0" / "result.json")["phase_rule"]]
+    for name, place in chosen(assessed):
         kept = output / "sessions" / name / "result.json"
         assert read(kept) == read(place / "result.json")
 
@@ -87,10 +66,10 @@ def with_model(results: Path, folder: Path, models: tuple[str, ...]) -> StudyTas
     ],
 )
 def test_a_study_that_cannot_be_made_is_refused_before_anything_is_written(
-    results: Path, tmp_path: Path, spoil: Callable[[Path, Path], StudyTask], said: str
+    assessed: Path, tmp_path: Path, spoil: Callable[[Path, Path], StudyTask], said: str
 ) -> None:
     with pytest.raises(AffectScopeError) as caught:
-        write_study_pages(spoil(results, tmp_path), lambda share=None: None)
+        write_study_pages(spoil(assessed, tmp_path), lambda share=None: None)
     assert caught.value.code == "E_STUDY"
     assert said in caught.value.sentence
     assert not (tmp_path / "study").exists()

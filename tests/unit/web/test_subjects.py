@@ -69,7 +69,7 @@ def test_G01_an_expired_consent_does_not_count_from_its_last_day_on(site: Any) -
     ends = (site.clock() + timedelta(hours=2)).isoformat()
     assert give(site, ["ingest"], expires_at=ends).status_code == 201
     assert add_session(site, "second").status_code == 201
-    site.clock.forward(hours=2)
+    site.clock.turn(hours=2)
     assert "expired on 2026-03-01" in add_session(site, "third").json()["sentence"]
 
 

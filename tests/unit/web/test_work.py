@@ -100,6 +100,7 @@ def test_a_scored_session_is_what_assess_makes_of_it(scored: Scored, recorded: P
     assert found["status"] == "DEGRADED"
     assert {path.name for path in scored.output.iterdir()} >= {
         "report.html",
+        "report.pdf",
         "timeline.parquet",
         "timeline.csv",
         "quality.parquet",
@@ -128,6 +129,7 @@ def test_progress_runs_through_both_halves_to_the_end(scored: Scored) -> None:
     assert scored.shares[-1] > 0.95
 
 
+@pytest.mark.usefixtures("without_pdf")
 def test_a_video_that_is_watched_twice_counts_half_each_time(
     recorded: Path, tmp_path: Path
 ) -> None:
@@ -146,6 +148,7 @@ def without_pictures(video: bytes) -> bytes:
     return video[: start + 4] + bytes(size) + video[start + 4 + size :]
 
 
+@pytest.mark.usefixtures("without_pdf")
 @pytest.mark.parametrize("spoil", [without_pictures, lambda video: video[:1000]])
 def test_a_video_that_cannot_be_converted_costs_the_preview_only(
     recorded: Path, tmp_path: Path, spoil: Callable[[bytes], bytes]
@@ -161,6 +164,7 @@ def test_a_video_that_cannot_be_converted_costs_the_preview_only(
     assert not (output / "preview.mp4").exists()
 
 
+@pytest.mark.usefixtures("without_pdf")
 def test_a_refused_session_is_a_finished_task(tmp_path: Path) -> None:
     folder = write_session(
         tmp_path / "input",
@@ -190,6 +194,7 @@ def checkpoint(folder: Path, seed: int) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("without_pdf")
 def test_the_model_is_loaded_once_and_again_when_another_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,10 +245,15 @@ def test_an_inspection_proposes_what_files_state(recorded: Path, tmp_path: Path)
     ]
 
 
-def test_what_no_file_states_is_asked(tmp_path: Path) -> None:
+def write_table(path: Path, header: str) -> None:
+    """Of two columns."""
     rows = "".join(f"{0.1 * (n % 7):.2f},{1 + 0.01 * n:.2f}\n" for n in range(200))
-    (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "a.csv").write_text("ECG,GSR (kHz)\n" + rows)
+    path.parent.mkdir()
+    path.write_text(f"{header}\n{rows}")
+
+
+def test_what_no_file_states_is_asked(tmp_path: Path) -> None:
+    write_table(tmp_path / "in" / "a.csv", "ECG,GSR (kHz)")
     (tmp_path / "in" / "b.csv").write_text("")
     do(InspectTask(tmp_path / "in", tmp_path / "found.json"))
     found = read(tmp_path / "found.json")
@@ -265,9 +275,7 @@ def test_what_no_file_states_is_asked(tmp_path: Path) -> None:
 
 
 def test_a_channel_that_no_name_tells_is_the_users_to_choose(tmp_path: Path) -> None:
-    rows = "".join(f"{0.1 * (n % 7):.2f},{1 + 0.01 * n:.2f}\n" for n in range(200))
-    (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "a.csv").write_text("left (mV),right (mV)\n" + rows)
+    write_table(tmp_path / "in" / "a.csv", "left (mV),right (mV)")
     do(InspectTask(tmp_path / "in", tmp_path / "found.json"))
     found = read(tmp_path / "found.json")
     assert found["proposed"] == {"face": None, "ecg": None, "eda": None}
@@ -281,9 +289,7 @@ def test_a_channel_that_no_name_tells_is_the_users_to_choose(tmp_path: Path) -> 
 
 
 def test_the_channel_that_is_the_ecg_is_not_offered_as_the_eda(tmp_path: Path) -> None:
-    rows = "".join(f"{0.1 * (n % 7):.2f},{1 + 0.01 * n:.2f}\n" for n in range(200))
-    (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "a.csv").write_text("ECG (mV),right (uS)\n" + rows)
+    write_table(tmp_path / "in" / "a.csv", "ECG (mV),right (uS)")
     do(InspectTask(tmp_path / "in", tmp_path / "found.json"))
     found = read(tmp_path / "found.json")
     assert found["proposed"]["ecg"]["channel"] == "ECG (mV)"

@@ -1,7 +1,7 @@
 // Buttons that open and close dialogs: data-opens="ID OF THE DIALOG", data-closes. A refusal is told
 // inside the dialog, where it is seen.
 
-import { Refusal } from "./api.js";
+import { loginLink, Refusal, withButtonsOff } from "./api.js";
 
 for (const button of document.querySelectorAll("[data-opens]")) {
   button.addEventListener("click", () => document.getElementById(button.dataset.opens).showModal());
@@ -17,18 +17,16 @@ for (const button of document.querySelectorAll("dialog [data-closes]")) {
  */
 export function onDialog(id, act) {
   const form = document.getElementById(id);
-  form?.addEventListener("submit", async (event) => {
+  form?.addEventListener("submit", (event) => {
     event.preventDefault();
-    const buttons = form.querySelectorAll("button");
-    buttons.forEach((button) => { button.disabled = true; });
-    try {
-      await act(form, new FormData(form));
-    } catch (refusal) {
-      if (!(refusal instanceof Refusal)) throw refusal;
-      refuse(form, refusal);
-    } finally {
-      buttons.forEach((button) => { button.disabled = false; });
-    }
+    withButtonsOff(form, async () => {
+      try {
+        await act(form, new FormData(form));
+      } catch (refusal) {
+        if (!(refusal instanceof Refusal)) throw refusal;
+        refuse(form, refusal);
+      }
+    });
   });
 }
 
@@ -38,6 +36,6 @@ function refuse(form, refusal) {
   box.className = "message error";
   box.dataset.told = "";
   box.setAttribute("role", "alert");
-  box.textContent = `${refusal.message} ${refusal.remedy}`.trim();
+  box.append(`${refusal.message} ${refusal.remedy} `.trim(), " ", loginLink());
   form.querySelector(".actions:last-of-type").before(box);
 }

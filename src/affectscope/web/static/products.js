@@ -26,6 +26,12 @@ async function follow(id) {
   location.reload();
 }
 
+function refuse(refusal) {
+  if (!(refusal instanceof Refusal)) throw refusal;
+  button?.removeAttribute("disabled");
+  tell("error", refusal.message, refusal.remedy);
+}
+
 async function make() {
   const purpose = card.querySelector('input[name="purpose"]:checked')?.value;
   button.disabled = true;
@@ -38,9 +44,7 @@ async function make() {
     }
     await follow(asked.id);
   } catch (refusal) {
-    if (!(refusal instanceof Refusal)) throw refusal;
-    button.disabled = false;
-    tell("error", refusal.message, refusal.remedy);
+    refuse(refusal);
   }
 }
 
@@ -48,4 +52,4 @@ document.getElementById("cancel-button")?.addEventListener("click", () => {
   if (jobId) ask("POST", `/api/jobs/${jobId}/cancel`).catch((refusal) => tell("error", refusal.message));
 });
 button?.addEventListener("click", make);
-if (card.dataset.follows) follow(card.dataset.follows);
+if (card.dataset.follows) follow(card.dataset.follows).catch(refuse);

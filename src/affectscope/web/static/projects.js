@@ -11,7 +11,9 @@ form.addEventListener("change", () => {
   const needed = chosen?.value === "medical or safety";
   justification.hidden = !needed;
   justification.querySelector("textarea").required = needed;
-  document.getElementById("forbidden").hidden = !chosen?.hasAttribute("data-forbidden");
+  const forbidden = chosen?.hasAttribute("data-forbidden") ?? false;
+  document.getElementById("forbidden").hidden = !forbidden;
+  form.querySelector("[type=submit]").disabled = forbidden;
 });
 
 onDialog("new-project-form", async (_form, data) => {

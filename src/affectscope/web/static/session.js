@@ -9,6 +9,7 @@ import { showSelection, Viewer } from "./session/viewer.js";
 const page = document.getElementById("session");
 const facts = page.dataset;
 const part = (id) => document.getElementById(id);
+const { title } = document;
 let panel = null;
 
 /** A refusal is told; anything else is a fault. */
@@ -26,15 +27,24 @@ function follow(jobId) {
   facts.job = jobId;
   part("job").hidden = false;
   part("ready")?.remove();
+  if (part("stale")) part("stale").hidden = true;
   for (const button of document.querySelectorAll("[data-estimate]")) button.disabled = true;
   new JobWatch(facts.project, jobId, (job) => {
     const left = leftText(job.seconds_left);
     const share = job.share ? `${Math.round(100 * job.share)} %` : "starting";
-    part("job-left").textContent = job.state === "waiting" ? "waiting for its turn"
-      : left ? `${share}, ${left}` : share;
+    const told = { waiting: "waiting for its turn", lost: "the program does not answer; asked again" };
+    part("job-left").textContent = told[job.state] ?? (left ? `${share}, ${left}` : share);
     if (job.share) part("job-share").value = job.share;
+    sayProgress(job, told[job.state]);
     if (job.ended) ended(job);
   });
+}
+
+/** In the tab's title, and at every quarter for those who listen to the page. */
+function sayProgress({ share }, waiting) {
+  if (share) document.title = `${Math.round(100 * share)} % · ${title}`;
+  const said = waiting ?? `${25 * Math.floor(4 * (share ?? 0))} % estimated`;
+  if (part("job-said").textContent !== said) part("job-said").textContent = said;
 }
 
 /** Unsaved marks are not lost for a new result. */
@@ -44,6 +54,7 @@ function ended(job) {
     return;
   }
   part("job").hidden = true;
+  document.title = title;
   for (const button of document.querySelectorAll("[data-estimate]")) button.disabled = false;
   if (job.state === "done") tell("success", "The new result is there.", "Save or discard your marks, then load the page again.");
   else if (job.state === "failed") tell("error", job.sentence, job.remedy ?? "");
@@ -53,6 +64,7 @@ async function estimate() {
   await trying(async () => {
     const { id } = await ask("POST", `/api/sessions/${facts.session}/jobs`, { kind: "score" });
     follow(id);
+    part("job").focus();
     window.scrollTo({ top: 0 });
   });
 }
@@ -68,6 +80,19 @@ function wireJobs() {
   else if (facts.inspection) {
     new JobWatch(facts.project, facts.inspection, (job) => { if (job.ended) location.reload(); });
   }
+}
+
+/** A menu closes like a dialog: by Escape, or by going elsewhere. */
+function wireMenu() {
+  const menu = document.querySelector(".menu");
+  menu?.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+  document.addEventListener("click", (event) => {
+    if (menu && !menu.querySelector("summary").contains(event.target)) menu.open = false;
+  });
 }
 
 function wireDialogs() {
@@ -98,6 +123,7 @@ async function wireResult() {
   panel = new MarksPanel(facts.session, {
     edits: facts.edits === "yes",
     changed: (marks) => viewer.showMarks(marks),
+    saved: () => { if (part("stale")) part("stale").hidden = false; },
     goTo: (start, end) => viewer.goTo(start, end),
     compute: estimate,
   });
@@ -105,6 +131,7 @@ async function wireResult() {
     button.addEventListener("click", () => {
       const { start, end } = plots.selection;
       plots.clearSelection();
+      plots.container.focus({ preventScroll: true }); // this button goes off; a dialog leads back there
       panel.mark(button.dataset.mark, start, end);
     });
   }
@@ -117,4 +144,5 @@ async function wireResult() {
 
 wireJobs();
 wireDialogs();
+wireMenu();
 if (facts.result) await wireResult();

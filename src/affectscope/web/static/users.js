@@ -1,6 +1,6 @@
 // Add users and change them.
 
-import { ask, onSubmit, Refusal } from "./api.js";
+import { ask, loginLink, onSubmit, Refusal } from "./api.js";
 
 /** Let a dialog's form ask for a change; a refusal is told inside the dialog. */
 function wire(dialog, act) {
@@ -10,7 +10,7 @@ function wire(dialog, act) {
       await act(data);
     } catch (refusal) {
       if (!(refusal instanceof Refusal)) throw refusal;
-      problem.textContent = `${refusal.message} ${refusal.remedy}`;
+      problem.replaceChildren(`${refusal.message} ${refusal.remedy} `, loginLink());
       problem.hidden = false;
       return;
     }

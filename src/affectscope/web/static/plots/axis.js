@@ -52,13 +52,13 @@ export function timeTicks(span, most) {
 }
 
 /**
- * Two to six round values inside low..high for a value axis.
+ * Two to five round values inside low..high for a value axis.
  * @param {number} low
  * @param {number} high
  * @returns {number[]}
  */
 export function valueTicks(low, high) {
-  const rough = (high - low) / 5;
+  const rough = (high - low) / 4;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((times) => times * power).find((size) => size >= rough);
   const ticks = [];

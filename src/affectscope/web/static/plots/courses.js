@@ -151,12 +151,17 @@ export function readings(courses, time) {
   return [...curves, { name: "quality", text: lanes.join(", "), colour: "quality" }];
 }
 
+/** @param {string} unit as files write it @returns {string} as people read it */
+export function shownUnit(unit) {
+  return unit.replace(/^u(?=[A-Z])/, "µ");
+}
+
 /** @param {ReturnType<typeof valueAt>} value @param {number} digits @param {string} unit */
 function curveText(value, digits, unit) {
   if (!value) return "nothing usable";
   const shown = (number) => formatValue(number, digits);
-  const ending = unit && unit !== "1" ? ` ${unit}` : "";
-  const apart = usable(value.low) && usable(value.high) && value.low !== value.high;
+  const ending = unit && unit !== "1" ? ` ${shownUnit(unit)}` : "";
+  const apart = usable(value.low) && usable(value.high) && shown(value.low) !== shown(value.high);
   const band = apart ? ` (${shown(value.low)} to ${shown(value.high)})` : "";
   return `${shown(value.mean)}${band}${ending}`;
 }

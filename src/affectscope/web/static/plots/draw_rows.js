@@ -10,7 +10,7 @@
 import { formatTime, timeTicks, valueTicks } from "./axis.js";
 import { clipped, crisp, hatch, line } from "./canvas.js";
 import { phaseColours } from "./colours.js";
-import { formatValue } from "./courses.js";
+import { formatValue, shownUnit } from "./courses.js";
 import { drawCurve, drawLane } from "./draw_curves.js";
 import { boxesOf, LANE_HEIGHT } from "./layout.js";
 
@@ -87,7 +87,7 @@ function drawTitle({ context, colours, font }, layout, place, { courses }) {
   context.fillText(name, layout.left, title);
   const after = layout.left + context.measureText(name).width + 8;
   const unit = row ? courses.series[row.key].unit : "";
-  const hint = row ? row.hint || unit : "0 unusable, 1 good";
+  const hint = row ? row.hint || shownUnit(unit) : "0 unusable, 1 good";
   context.font = `12px ${font}`;
   context.fillStyle = colours.soft;
   context.fillText(hint, after, title);

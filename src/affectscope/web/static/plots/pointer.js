@@ -3,7 +3,7 @@
  *
  * @typedef {import("./time_plots.js").TimePlots} TimePlots
  */
-import { panned, within, zoomed } from "./axis.js";
+import { panned, sameSpan, within, zoomed } from "./axis.js";
 
 /** A press that moves less is a click, in pixels. */
 const CLICK = 4;
@@ -17,8 +17,8 @@ function turned(event, delta) {
 }
 
 /**
- * Wheel: zoom at the pointer; with Shift, or sideways: move. A wheel that can do nothing scrolls
- * the page as ever.
+ * Wheel: zoom at the pointer; with Shift, or sideways: move. Over the whole session, a wheel that
+ * can do nothing scrolls the page as ever; over a part of it the page stays.
  * @param {TimePlots} plots
  * @param {WheelEvent} event
  */
@@ -33,7 +33,7 @@ export function onWheel(plots, event) {
     const factor = Math.exp(turned(event, event.deltaY) * WHEEL_ZOOM);
     plots.setView(zoomed(before, factor, plots.scale.toTime(event.offsetX), plots.whole));
   }
-  if (plots.view !== before) event.preventDefault();
+  if (plots.view !== before || !sameSpan(before, plots.whole)) event.preventDefault();
 }
 
 /**

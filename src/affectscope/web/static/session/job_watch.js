@@ -1,11 +1,12 @@
 /** How a job is: told over a WebSocket, or asked for where that fails. */
-import { ask, Refusal } from "../api.js";
+import { ask, Refusal, tell } from "../api.js";
 
 const ASK_AGAIN = 2000;
 
 /**
- * @typedef {{id: string, state: string, ended: boolean, share: number, seconds_left: number|null,
- *   sentence: string|null, remedy: string|null}} Job
+ * @typedef {{id: string, state: string, ended: boolean, share: number,
+ *   seconds_left: number|null, sentence: string|null, remedy: string|null}} Job
+ *   state "lost": nobody answers, and only id and ended are told
  */
 export class JobWatch {
   /**
@@ -39,7 +40,9 @@ export class JobWatch {
       this.#tell(await ask("GET", `/api/jobs/${this.jobId}`));
     } catch (refusal) {
       if (!(refusal instanceof Refusal)) throw refusal;
-      if (refusal.status === 401) location.reload(); // leads to the log-in
+      if (refusal.status !== 401) return this.told({ id: this.jobId, state: "lost", ended: false });
+      this.over = true; // and what was marked stays on the page
+      tell("warning", "Your login has ended; the work goes on.", "Log in again, then load this page anew.");
     }
   }
 

@@ -12,8 +12,9 @@ export class MarksPanel {
   /**
    * @param {string} sessionId
    * @param {{edits: boolean, changed: (marks: import("./marks.js").Marks) => void,
-   *   goTo: (start: number, end: number) => void, compute: () => Promise<void>}} wiring
-   *   changed: what is marked now, saved or not; compute: estimate the session anew
+   *   saved: () => void, goTo: (start: number, end: number) => void,
+   *   compute: () => Promise<void>}} wiring
+   *   changed: what is marked now, saved or not; saved: they are; compute: estimate the session anew
    */
   constructor(sessionId, wiring) {
     this.path = `/api/sessions/${sessionId}/marks`;
@@ -108,16 +109,18 @@ export class MarksPanel {
     const time = button("button small quiet", spanText(mark.start, mark.end), () => (
       this.wiring.goTo(mark.start, mark.end)));
     time.setAttribute("aria-label", `Go to ${time.textContent}`);
-    row.append(cell(key(mark)), cell(time), cell(about(mark)));
+    const what = cell(key(mark));
+    what.append(Object.assign(document.createElement("div"), { className: "small", textContent: about(mark) }));
+    row.append(what, cell(time));
     const actions = cell("");
     actions.className = "actions";
     if (this.wiring.edits) {
-      const what = `${KINDS[mark.kind]} ${spanText(mark.start, mark.end)}`;
+      const named = `${KINDS[mark.kind]} ${spanText(mark.start, mark.end)}`;
       const edit = button("button small", "Change", () => (
         this.dialog.open(mark, (made) => this.#put(made, mark))));
       const remove = button("button small danger", "Remove", () => this.#remove(mark));
-      edit.setAttribute("aria-label", `Change ${what}`);
-      remove.setAttribute("aria-label", `Remove ${what}`);
+      edit.setAttribute("aria-label", `Change ${named}`);
+      remove.setAttribute("aria-label", `Remove ${named}`);
       actions.append(edit, " ", remove);
     }
     row.append(actions);
@@ -131,6 +134,7 @@ export class MarksPanel {
       const { version } = await ask("PUT", this.path, { version: this.version, ...asked });
       this.#take(asked, version);
       tell("success", "The marks are saved.", "They count from the next computation on.");
+      this.wiring.saved();
       return true;
     } catch (refusal) {
       if (!(refusal instanceof Refusal)) throw refusal;

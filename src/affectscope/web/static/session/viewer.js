@@ -79,6 +79,6 @@ export function showSelection(start, end) {
   if (!bar) return;
   const none = start === null;
   for (const button of bar.querySelectorAll("button")) button.disabled = none;
-  bar.querySelector("output").textContent = none ? "Drag over the curves to select a part."
+  bar.querySelector("output").textContent = none ? "Drag to select a part."
     : `Selected: ${spanText(start, end)}`;
 }
