@@ -28,10 +28,10 @@ from affectscope.store.passwords import Passwords
 from affectscope.store.users import token_hash
 from affectscope.web.access import COOKIE, CSRF
 from affectscope.web.app import create_app
-from affectscope.web.inspection_task import InspectTask, inspect_files
+from affectscope.web.inspect_task import InspectTask, inspect_files
 from affectscope.web.login_limits import LoginLimits
 from affectscope.web.routes_products import STUDY_FILES, STUDY_PAGE
-from affectscope.web.scoring import ScoreTask, Scoring
+from affectscope.web.score_task import ScoreTask, Scoring
 from affectscope.web.settings import Settings
 
 ORIGIN = "http://127.0.0.1:8420"

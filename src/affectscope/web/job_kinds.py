@@ -12,9 +12,9 @@ from affectscope.store.results import add_result, told_by
 from affectscope.store.session_folder import write_session_file
 from affectscope.store.sessions import session_head
 from affectscope.store.tables import Job
-from affectscope.web.inspection_task import InspectTask
+from affectscope.web.inspect_task import InspectTask
 from affectscope.web.product_jobs import ExportJob, StudyJob
-from affectscope.web.scoring import ScoreTask
+from affectscope.web.score_task import ScoreTask
 from affectscope.web.settings import Settings
 from affectscope.web.work import PageTask
 

@@ -15,7 +15,7 @@ from affectscope.store.products import held_product, older_studies
 from affectscope.store.projects import project_head
 from affectscope.store.studies import ChosenResult, choose_results
 from affectscope.store.tables import Job
-from affectscope.web.archive import ExportTask
+from affectscope.web.export_task import ExportTask
 from affectscope.web.settings import Settings
 from affectscope.web.study_task import StudyTask
 

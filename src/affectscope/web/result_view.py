@@ -18,7 +18,7 @@ from affectscope.records import MODALITY_NAMES
 from affectscope.store.results import told_by
 from affectscope.therapy.measures import estimate_text
 from affectscope.web.plain_words import plain
-from affectscope.web.scoring import VIDEO, VIDEO_FACTS
+from affectscope.web.score_task import VIDEO, VIDEO_FACTS
 
 _MEASURES = ("valence", "arousal", "heart rate", "EDA level")
 _LONGEST = 200

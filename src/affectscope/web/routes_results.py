@@ -20,7 +20,7 @@ from affectscope.web.bodies import Body, Second, Version
 from affectscope.web.downloads import download_name
 from affectscope.web.plain_words import plain
 from affectscope.web.result_view import FILES
-from affectscope.web.scoring import VIDEO
+from affectscope.web.score_task import VIDEO
 
 router = APIRouter()
 

@@ -18,7 +18,7 @@ from typing import Any
 from affectscope.errors import SessionError
 from affectscope.io.files import prepare_folder, write_text, writing_in
 from affectscope.io.study_file import LEAST_USABLE
-from affectscope.web.archive import checked_entry_name
+from affectscope.web.export_task import checked_entry_name
 from affectscope.worker_process import Alive
 
 _CHOSEN = "the results chosen on the page"

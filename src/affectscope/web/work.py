@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from affectscope.web.archive import ExportTask, write_archive
-from affectscope.web.inspection_task import InspectTask, inspect_files
-from affectscope.web.scoring import ScoreTask, Scoring
+from affectscope.web.export_task import ExportTask, write_archive
+from affectscope.web.inspect_task import InspectTask, inspect_files
+from affectscope.web.score_task import ScoreTask, Scoring
 from affectscope.web.study_task import StudyTask, write_study_pages
 from affectscope.worker_process import Alive, Work
 

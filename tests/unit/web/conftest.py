@@ -216,7 +216,7 @@ def without_pdf(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def scored_folder(short_session: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What scoring that session writes, without PDF."""
-    from affectscope.web.scoring import ScoreTask, Scoring
+    from affectscope.web.score_task import ScoreTask, Scoring
 
     output = tmp_path_factory.mktemp("scored") / "result"
     with pytest.MonkeyPatch.context() as patch:

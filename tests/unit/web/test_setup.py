@@ -18,7 +18,7 @@ from affectscope.store.running_jobs import begin_job, end_job
 from affectscope.store.session_folder import write_session_file
 from affectscope.store.sessions import session_head
 from affectscope.store.tables import RecordedSession, StoredFile
-from affectscope.web.inspection_task import InspectTask, inspect_files
+from affectscope.web.inspect_task import InspectTask, inspect_files
 
 FILES = ("plux/ecg_sample.h5", "biosppy/eda.txt", "heartpy/e0103.csv", "faces/single_face.mp4")
 ECG = {"file": "ecg_sample.h5", "channel": "CH1"}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from affectscope.errors import AffectScopeError, OutputError
 from affectscope.io.files import TEMPORARY
-from affectscope.web.archive import ExportTask, checked_entry_name, write_archive
+from affectscope.web.export_task import ExportTask, checked_entry_name, write_archive
 
 
 def do(task: ExportTask) -> list[float | None]:
