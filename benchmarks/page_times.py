@@ -65,7 +65,13 @@ RESULT = ROOT / "benchmarks" / "results" / "page_times.json"
 PER_PERSON = 20
 PAUSE = (2.0, 3.0)
 """Seconds between two pages of one user."""
-STATUSES = ("OK", "OK", "OK", "DEGRADED", "REJECTED")
+REFUSED = {"code": "E_NO_USABLE_MODALITY", "sentence": "Nothing is usable.", "remedy": "Look."}
+UNTOLD = dict.fromkeys(REFUSED)
+STATUSES = (
+    *(3 * [{"status": "OK", **UNTOLD}]),
+    {"status": "DEGRADED", **UNTOLD},
+    {"status": "REJECTED", **REFUSED},
+)
 SETTINGS = {"ecg": {"file": "signals.csv", "channel": "ecg", "sampling_rate": 64.0, "unit": "mV"}}
 
 
@@ -184,7 +190,7 @@ def add_jobs_and_results(
         [
             {
                 "id": new_id(), "session_id": session_id, "settings": SETTINGS,
-                "settings_version": 1, "status": chosen.choice(STATUSES), "created_at": at,
+                "settings_version": 1, "created_at": at, **chosen.choice(STATUSES),
             }
             for session_id in held
         ],

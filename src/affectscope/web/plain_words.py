@@ -29,8 +29,10 @@ _WORDS = {
 """What is said for the command line -> what the page says."""
 
 
-def plain(text: str) -> str:
-    """The text without the command line's language; "Set-up" is the page of that name."""
+def plain(text: str | None) -> str:
+    """The text without the command line's language, "" for none; "Set-up" is the page of that
+    name."""
+    text = text or ""
     for said, words in _WORDS.items():
         text = text.replace(said, words)
     return text
