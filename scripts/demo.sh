@@ -15,3 +15,4 @@ affectscope=.venv/bin/affectscope
 "$affectscope" reproduce fg2020.table3 --data demo/twin --out demo/table3 --seeds 1 --epochs 3 --learning-rate 1e-3
 echo
 echo "All numbers above are about simulated people. Open demo/report/report.html, demo/study/study.html and demo/table3/table3.html"
+echo "The page, with the network that was trained: $affectscope serve demo/page --checkpoint demo/checkpoint --rate 5"
