@@ -11,7 +11,8 @@ test: setup
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/pytest -n 2 --dist loadfile
+	@# in the order of folders: by the number of tests the few long journeys would come last
+	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 faults: setup
 	@.venv/bin/python scripts/faults.py
