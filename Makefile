@@ -11,8 +11,7 @@ test: setup
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	@# in the order of folders: by the number of tests the few long journeys would come last
-	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	.venv/bin/pytest -n 2 --dist loadfile
 
 faults: setup
 	@.venv/bin/python scripts/faults.py
