@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 import os
-import resource
 import shutil
 import signal
 import struct
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -292,24 +291,15 @@ def test_time_stamps_that_no_recording_has_are_refused(tmp_path: Path) -> None:
     assert played(tmp_path / "out.mp4")[0] == pytest.approx([0.0, 0.1, 20_000, 20_000.1])
 
 
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    """Writing beyond fails, as on a full disk: Python ignores the signal that comes with it."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-def test_a_full_disk_or_a_missing_folder_is_told_and_the_old_file_stays(tmp_path: Path) -> None:
+def test_a_full_disk_or_a_missing_folder_is_told_and_the_old_file_stays(
+    tmp_path: Path, disk_of: Callable[[int], AbstractContextManager[None]]
+) -> None:
     source = write(tmp_path / "a.mkv", UNEVEN, noisy)
     target = tmp_path / "out" / "preview.mp4"
     assert refusal_of_folder(source, target) == "E_OUTPUT"
     target.parent.mkdir()
     target.write_bytes(b"the old one")
-    with files_of_at_most(100_000):
+    with disk_of(100_000):
         error = refusal(source, target)
     assert error.code == "E_OUTPUT"
     assert target.read_bytes() == b"the old one"

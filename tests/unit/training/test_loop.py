@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -496,20 +495,12 @@ def test_T08_another_error_is_not_taken_for_too_little_memory() -> None:
         stage(Watched(fresh(TINY, 0), look), training_rows()).train()
 
 
-@contextmanager
-def disk_of(size: int) -> Iterator[None]:
-    """No file of this process can grow beyond some bytes, as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 @pytest.mark.parametrize("size", [20_000, 60])
 def test_T03_a_full_disk_is_said_and_stops_at_the_next_state(
-    tmp_path: Path, size: int, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    size: int,
+    caplog: pytest.LogCaptureFixture,
+    disk_of: Callable[[int], AbstractContextManager[None]],
 ) -> None:
     """At 20,000 bytes no state fits; at 60 not even a second line of the log."""
     rows, model, settings = training_rows(), fresh(TINY, 0), SETTINGS
@@ -543,7 +534,9 @@ def test_T03_a_full_disk_is_said_and_stops_at_the_next_state(
 
 
 def test_T03_one_state_that_cannot_be_written_does_not_stop_it(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    disk_of: Callable[[int], AbstractContextManager[None]],
 ) -> None:
     rows, settings = training_rows(), replace(SETTINGS, epochs=1)
     failing = iter([False, True, False, True] + [False] * 99)

@@ -11,13 +11,13 @@ import json
 import logging
 import os
 import pickle
-import resource
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -450,17 +450,15 @@ def test_a_logs_header_is_whole_and_stays(tmp_path: Path, left: bytes) -> None:
     assert (tmp_path / "log.csv").read_text() == "epoch,batch,loss,learning_rate\n"
 
 
-def test_T03_lines_wait_for_a_disk_that_is_full(tmp_path: Path) -> None:
+def test_T03_lines_wait_for_a_disk_that_is_full(
+    tmp_path: Path, disk_of: Callable[[int], AbstractContextManager[None]]
+) -> None:
     steps = StepLog(tmp_path / "log.csv", 0)
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (40, before[1]))
-    try:
+    with disk_of(40):
         for number in range(5):
             steps.write(f"0,{number},1,1\n")
         with pytest.raises(OSError, match="File too large"):
             steps.flush()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     steps.flush()
     lines = (tmp_path / "log.csv").read_text().splitlines()
     assert lines[1:] == [f"0,{number},1,1" for number in range(5)]

@@ -11,7 +11,7 @@ const TIME_STEPS = [
 ];
 
 /** No window is shorter: finer than a heartbeat there is nothing to see. */
-export const SHORTEST = 2;
+const SHORTEST = 2;
 
 /**
  * "3:05", "1:03:05"; with tenths of a second where `tenths`.

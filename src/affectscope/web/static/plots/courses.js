@@ -73,7 +73,7 @@ export function runs(series, span) {
 }
 
 /** @param {number[]} times @param {number} time @returns {number} first index not before it */
-export function lowerBound(times, time) {
+function lowerBound(times, time) {
   let low = 0;
   let high = times.length;
   while (low < high) {
@@ -187,6 +187,6 @@ export function remarks(marks, notices, time) {
 }
 
 /** @param {string|null|undefined} modality @returns {boolean} whether it means all modalities */
-export function isWhole(modality) {
+function isWhole(modality) {
   return !modality || modality === "all";
 }

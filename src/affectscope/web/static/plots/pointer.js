@@ -22,7 +22,7 @@ function turned(event, delta) {
  * @param {TimePlots} plots
  * @param {WheelEvent} event
  */
-export function onWheel(plots, event) {
+function onWheel(plots, event) {
   if (!plots.view) return;
   const sideways = event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY);
   const before = plots.view;

@@ -12,7 +12,7 @@ import { spanText } from "./times.js";
 
 /** Kind of mark -> what it is called. */
 export const KINDS = { before: "Before", after: "After", named: "Named part", excluded: "Left out" };
-export const MODALITIES = {
+const MODALITIES = {
   all: "everything", face: "the face", ecg: "the ECG", eda: "the skin conductance",
 };
 const USUAL_MINUTES = 15;
