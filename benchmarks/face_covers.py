@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
+from affectscope.picture import ImageArray
 from affectscope.preprocessing.face import LEFT_EYE, MOUTH, RIGHT_EYE
-from affectscope.records import FloatArray, ImageArray
+from affectscope.records import FloatArray
 
 Shape = NDArray[np.float64]
 """(P, 2) corners."""

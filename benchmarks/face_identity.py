@@ -24,8 +24,9 @@ from scipy.stats import binomtest
 from affectscope.io.model_files import face_model, identity_model
 from affectscope.io.video import FrameReader, inspect_video
 from affectscope.models.face_identity import SAME_PERSON, FaceIdentity, identity_crop
+from affectscope.picture import ImageArray
 from affectscope.preprocessing.face import LEFT_EYE, RIGHT_EYE, FaceDetection, FaceDetector
-from affectscope.records import FloatArray, ImageArray
+from affectscope.records import FloatArray
 
 ROOT = Path(__file__).resolve().parents[1]
 FACES = ROOT.parent / "shared" / "data" / "faces"

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from affectscope.io.video import FrameReader, inspect_video
+from affectscope.picture import ImageArray, Picture
 from affectscope.preprocessing.face import FaceDetector
-from affectscope.records import Frame, ImageArray
+from affectscope.records import Frame
 
 Place = Callable[[float], tuple[float, float] | None]
 """Seconds -> the centre of a face in pixels; None while the person is away."""
@@ -97,7 +98,7 @@ def scene(
             corner = [round(value - len(head.mask) / 2) for value in centre]
             mask = Image.fromarray(head.mask)
             picture.paste(Image.fromarray(shown), (corner[0], corner[1]), mask)
-        yield Frame(index, time, np.asarray(picture))
+        yield Frame(index, time, Picture(np.asarray(picture)))
 
 
 def write_scene(path: Path, frames: Iterator[Frame], *, rate: float, size: tuple[int, int]) -> None:

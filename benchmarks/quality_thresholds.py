@@ -20,13 +20,14 @@ from scipy.signal import butter, sosfiltfilt
 from affectscope.errors import InputError
 from affectscope.io.model_files import face_model
 from affectscope.io.video import FrameReader, inspect_video
+from affectscope.picture import ImageArray
 from affectscope.preprocessing.ecg import EcgAnalysis, analyse_ecg, rr_intervals
 from affectscope.preprocessing.eda import analyse_eda
 from affectscope.preprocessing.eda_contact import relative_fall
 from affectscope.preprocessing.face import FaceDetection, FaceDetector, align_face
 from affectscope.preprocessing.face_occlusion import raw_measures
 from affectscope.preprocessing.face_quality import FACTORS, UNSEEN, FaceQuality, face_quality
-from affectscope.records import FloatArray, ImageArray, Signal
+from affectscope.records import FloatArray, Signal
 from face_covers import COVERS, cover
 
 FACE_LIMIT = 0.3

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import shift
 
 from affectscope.io.video import FrameReader, inspect_video
+from affectscope.picture import ImageArray
 from affectscope.preprocessing.picture_checks import STILL_SECONDS, cell_levels
-from affectscope.records import ImageArray
 
 CLIP = Path(__file__).resolve().parents[2] / "shared/data/faces/WolfgangLanger_Pexels.mp4"
 RATE = 8

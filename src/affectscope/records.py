@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affectscope.errors import CODES
+from affectscope.picture import ImageArray, Picture
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
-ImageArray = NDArray[np.uint8]
 
 Modality = Literal["face", "ecg", "eda"]
 MODALITIES: tuple[Modality, ...] = ("face", "ecg", "eda")
@@ -201,11 +201,16 @@ class ClockAlignment:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One decoded, upright picture: rgb (height, width, 3) uint8, at ``time`` (session axis, s)."""
+    """One decoded, upright picture at ``time`` (session axis, s)."""
 
     index: int
     time: float
-    rgb: ImageArray
+    picture: Picture
+
+    @property
+    def rgb(self) -> ImageArray:
+        """(height, width, 3) uint8."""
+        return self.picture.rgb
 
 
 @dataclass(frozen=True, eq=False)

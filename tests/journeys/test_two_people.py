@@ -26,11 +26,12 @@ from affectscope.errors import ModelError
 from affectscope.inference.person_photo import photo_check
 from affectscope.io.model_files import cache_folder, face_model, identity_model
 from affectscope.io.session import open_session
+from affectscope.picture import ImageArray
 from affectscope.preprocessing.chosen_person import PersonTracker
 from affectscope.preprocessing.face import FaceDetector
 from affectscope.preprocessing.face_tracking import FaceSample, follow_face
 from affectscope.preprocessing.windows import Preprocessing
-from affectscope.records import ImageArray, PersonChoice
+from affectscope.records import PersonChoice
 from person_scenes import (
     Actor,
     Head,

@@ -40,7 +40,8 @@ from affectscope.datasets.synthetic_look import (
 from affectscope.datasets.synthetic_portrait import APPEARANCES
 from affectscope.datasets.synthetic_signals import wander
 from affectscope.io.files import atomic_write
-from affectscope.records import TARGETS, BoolArray, FloatArray, ImageArray, Labels
+from affectscope.picture import ImageArray
+from affectscope.records import TARGETS, BoolArray, FloatArray, Labels
 
 _GRID_RATE = 50.0  # Hz of the expression's inner course: finer than any frame rate used
 _BATCH = 8  # frames; larger ones leave the processor's cache

@@ -12,8 +12,8 @@ from affectscope.inspection.facts import PictureFacts
 from affectscope.io.files import shown
 from affectscope.io.model_files import face_model
 from affectscope.io.video_container import MAXIMUM_SIDE
+from affectscope.picture import ImageArray
 from affectscope.preprocessing.face import FaceDetector
-from affectscope.records import ImageArray
 
 _FORMATS = ("JPEG", "PNG")
 _HEADS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")

@@ -9,7 +9,7 @@ import numpy as np
 
 from affectscope.errors import InputError
 from affectscope.io.files import check_file, shown
-from affectscope.records import ImageArray
+from affectscope.picture import ImageArray
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
 LARGEST_SIDE = 10_000

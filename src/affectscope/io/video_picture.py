@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from affectscope.io.video_container import MAXIMUM_SIDE
-from affectscope.records import ImageArray, Notice
+from affectscope.picture import ImageArray
+from affectscope.records import Notice
 
 if TYPE_CHECKING:
     from av.sidedata.sidedata import SideData

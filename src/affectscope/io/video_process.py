@@ -27,6 +27,7 @@ from affectscope.errors import InputError
 from affectscope.io.files import shown
 from affectscope.io.video_container import MAXIMUM_SIDE
 from affectscope.io.video_worker import HEADER
+from affectscope.picture import Picture
 from affectscope.records import Frame, JsonObject
 
 DECODER = "affectscope.io.video_decoding:decode"
@@ -187,7 +188,8 @@ def answer(order: JsonObject, path: Path) -> Generator[Frame, None, JsonObject]:
             head, body = process.message(PATIENCE)
             if "frame" in head:
                 index, time = head["frame"]
-                yield Frame(index, time, np.frombuffer(body, np.uint8).reshape(head["shape"]))
+                rgb = np.frombuffer(body, np.uint8).reshape(head["shape"])
+                yield Frame(index, time, Picture(rgb))
                 reached = f" behind {time:.2f} s"
             elif "failed" in head:
                 raise _crashed(path, f"failed ({head['failed']}){reached}")

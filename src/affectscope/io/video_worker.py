@@ -21,7 +21,8 @@ from typing import Any, BinaryIO
 
 from affectscope.errors import AffectScopeError
 from affectscope.io.process_limits import end_with, limit_memory
-from affectscope.records import Frame, ImageArray, JsonObject
+from affectscope.picture import ImageArray
+from affectscope.records import Frame, JsonObject
 
 HEADER = struct.Struct("<II")
 """Bytes of a message's head, and of its body."""

@@ -33,8 +33,9 @@ from torch.nn.functional import avg_pool2d, max_pool2d, pad, relu
 
 from affectscope.errors import ModelError, SessionError
 from affectscope.io.model_files import identity_model
+from affectscope.picture import ImageArray
 from affectscope.preprocessing.face import FaceDetection, FaceDetector, align_face
-from affectscope.records import FloatArray, ImageArray
+from affectscope.records import FloatArray
 
 SIDE = 150
 """Pixels, height and width of a crop."""

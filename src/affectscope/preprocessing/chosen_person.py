@@ -26,6 +26,7 @@ from typing import Literal
 
 import numpy as np
 
+from affectscope.picture import ImageArray
 from affectscope.preprocessing.face import SAME_FACE, FaceDetection, box_overlap
 from affectscope.preprocessing.face_tracks import (
     CONFIRMED,
@@ -35,7 +36,7 @@ from affectscope.preprocessing.face_tracks import (
     FaceTracks,
     Sighting,
 )
-from affectscope.records import ImageArray, Notice, PersonBox, PersonChoice
+from affectscope.records import Notice, PersonBox, PersonChoice
 
 PATIENCE = 1.0
 """Seconds after a stated box's time within which its face must be seen."""

@@ -21,7 +21,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from affectscope.errors import ModelError, require
-from affectscope.records import FloatArray, ImageArray
+from affectscope.picture import ImageArray
+from affectscope.records import FloatArray
 
 MINIMUM_SCORE = 0.75
 """Of the short-range model. In an enlarged region real faces of 36 to 90 px reach 0.8 or more, and

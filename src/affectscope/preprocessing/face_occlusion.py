@@ -21,8 +21,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from affectscope.picture import ImageArray
 from affectscope.preprocessing.face import LEFT_EYE, MOUTH, RIGHT_EYE, crop_points
-from affectscope.records import FloatArray, ImageArray
+from affectscope.records import FloatArray
 
 _EYE = (0.07, 0.045)  # half width and height of what is looked at, shares of the crop's side
 _CHEEK = (0.05, 0.035)

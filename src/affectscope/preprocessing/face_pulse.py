@@ -31,7 +31,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import butter, fftconvolve, sosfiltfilt
 
-from affectscope.records import BoolArray, FloatArray, ImageArray
+from affectscope.picture import ImageArray
+from affectscope.records import BoolArray, FloatArray
 
 PULSE_DELAY = (0.1, 0.4)
 """Seconds from an R peak to the crest of the face's filtered pulse, at least and at most."""

@@ -11,6 +11,7 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 
+from affectscope.picture import ImageArray
 from affectscope.preprocessing.face import (
     LEFT_EYE,
     NOSE,
@@ -18,7 +19,7 @@ from affectscope.preprocessing.face import (
     FaceDetection,
 )
 from affectscope.preprocessing.face_occlusion import visibility
-from affectscope.records import FloatArray, ImageArray
+from affectscope.records import FloatArray
 
 FACTORS = ("detection", "size", "sharpness", "light", "pose", "occlusion")
 """The factors of a face's quality, as ``FaceQuality`` and the tables name and order them."""

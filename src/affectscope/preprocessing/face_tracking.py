@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from affectscope.picture import ImageArray
 from affectscope.preprocessing.chosen_person import PersonTracker
 from affectscope.preprocessing.face import (
     SAME_FACE,
@@ -31,7 +32,7 @@ from affectscope.preprocessing.face import (
 )
 from affectscope.preprocessing.face_quality import UNSEEN, FaceQuality, face_quality
 from affectscope.preprocessing.face_tracks import LONG_LOSS, FaceTrack, is_near
-from affectscope.records import Frame, ImageArray
+from affectscope.records import Frame
 
 SCAN_INTERVAL = 1.0
 """Seconds between searches of the whole picture while the person is in sight ..."""

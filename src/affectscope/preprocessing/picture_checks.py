@@ -27,8 +27,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from affectscope.picture import ImageArray
 from affectscope.preprocessing.face_tracking import FaceSample
-from affectscope.records import Frame, ImageArray, Notice
+from affectscope.records import Frame, Notice
 
 STILL_SECONDS = 10.0
 """A picture that stands still for less is not called frozen: people sit quietly."""

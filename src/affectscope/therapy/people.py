@@ -19,12 +19,13 @@ from affectscope.inference.person_photo import photo_check
 from affectscope.io.model_files import face_model
 from affectscope.io.session import Session
 from affectscope.io.video import FrameReader
+from affectscope.picture import ImageArray
 from affectscope.preprocessing.chosen_person import PersonBreak, PersonTracker
 from affectscope.preprocessing.face import SAME_FACE, Box, FaceDetector, box_overlap
 from affectscope.preprocessing.face_tracking import PersonSearch, look_at
 from affectscope.preprocessing.face_tracks import FaceTrack
 from affectscope.preprocessing.windows import Preprocessing
-from affectscope.records import Frame, ImageArray, Notice
+from affectscope.records import Frame, Notice
 
 RATE = 10.0
 """Pictures per second that are looked at, unless asked for."""

@@ -12,8 +12,8 @@ import numpy as np
 from affectscope.figures import SOFT, VALENCE, clock, new_figure, style, time_axis
 from affectscope.io.files import write_text
 from affectscope.pages import INTENDED_USE, environment, inline_figure
+from affectscope.picture import ImageArray
 from affectscope.preprocessing.face_tracks import FaceTrack
-from affectscope.records import ImageArray
 from affectscope.therapy.people import PeopleSeen
 
 if TYPE_CHECKING:

@@ -22,7 +22,8 @@ from affectscope.datasets.synthetic_face import (
 )
 from affectscope.datasets.synthetic_look import LATTICE, build_face, frame_position
 from affectscope.errors import InputError
-from affectscope.records import FloatArray, ImageArray, Labels
+from affectscope.picture import ImageArray
+from affectscope.records import FloatArray, Labels
 
 MOUTH_CORNERS = ((226.0, 280.0), (305.0, 278.0))  # on the portrait, measured by hand
 CHIN = (266.0, 306.0)

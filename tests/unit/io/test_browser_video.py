@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from affectscope.errors import AffectScopeError
 from affectscope.io.browser_video import write_browser_video
 from affectscope.io.video import FrameReader, inspect_video
-from affectscope.records import FloatArray, ImageArray
+from affectscope.picture import ImageArray
+from affectscope.records import FloatArray
 
 TICKS = 90_000
 UNEVEN = 1.5 + np.cumsum(np.random.default_rng(3).uniform(0.034, 0.15, 40))

@@ -31,7 +31,8 @@ from affectscope.errors import InputError
 from affectscope.io import video, video_process
 from affectscope.io.video import FrameReader, inspect_video
 from affectscope.io.video_clock import Clock
-from affectscope.records import Frame, ImageArray
+from affectscope.picture import ImageArray
+from affectscope.records import Frame
 
 WIDTH, HEIGHT, BITS = 160, 120, 16
 TICKS = 90_000

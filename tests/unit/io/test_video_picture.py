@@ -16,8 +16,9 @@ from affectscope.errors import ModelError
 from affectscope.io.model_files import face_model
 from affectscope.io.video import FrameReader, inspect_video
 from affectscope.io.video_picture import Presentation
+from affectscope.picture import ImageArray
 from affectscope.preprocessing.face import FaceDetector
-from affectscope.records import ImageArray, Notice
+from affectscope.records import Notice
 
 PORTRAIT = np.asarray(
     Image.open(Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg").resize(

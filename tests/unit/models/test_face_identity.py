@@ -25,8 +25,9 @@ from affectscope.models.face_identity import (
     load_dlib_weights,
     photo_distance,
 )
+from affectscope.picture import ImageArray
 from affectscope.preprocessing.face import FaceDetection, FaceDetector
-from affectscope.records import FloatArray, ImageArray
+from affectscope.records import FloatArray
 
 SETTINGS_OF_TRAINING = bytes(85)
 DLIB = [-0.086819, 0.145123, 0.082929, -0.02534, -0.093074, -0.059767, -0.060432, -0.018463]

@@ -20,6 +20,7 @@ from affectscope.datasets.synthetic import (
     synthetic_recording,
 )
 from affectscope.datasets.window_dataset import BodyAnalysis, analyse_body
+from affectscope.picture import Picture
 from affectscope.preprocessing.chosen_person import PersonTracker
 from affectscope.preprocessing.ecg import heart_rate_at
 from affectscope.preprocessing.eda import tonic_at
@@ -253,7 +254,9 @@ def test_after_a_hole_the_only_face_is_taken_again() -> None:
 
 def test_pictures_that_are_alike_on_both_sides_of_a_hole_did_not_stand_still() -> None:
     rgb = np.tile(np.arange(128, dtype=np.uint8)[:, None], (72, 1, 3)).reshape(72, 128, 3)
-    frames = [Frame(index, index / 2, rgb) for index in range(34)]  # 17 s, 6 to 11 s left out
+    frames = [
+        Frame(index, index / 2, Picture(rgb)) for index in range(34)
+    ]  # 17 s, 6 to 11 s left out
 
     def checked(excluded: Callable[[float], bool]) -> tuple[list[FaceSample], list[Notice]]:
         checks = PictureChecks(excluded)

@@ -21,6 +21,7 @@ from PIL import Image, ImageFilter
 from affectscope.errors import MissingExtraError, ModelError
 from affectscope.io.model_files import face_model
 from affectscope.io.video import FrameReader, inspect_video
+from affectscope.picture import ImageArray, Picture
 from affectscope.preprocessing.chosen_person import PersonTracker
 from affectscope.preprocessing.face import (
     EYE_DISTANCE,
@@ -34,7 +35,7 @@ from affectscope.preprocessing.face import (
 )
 from affectscope.preprocessing.face_quality import face_quality
 from affectscope.preprocessing.face_tracking import FaceSample, follow_face
-from affectscope.records import FloatArray, Frame, ImageArray, PersonChoice, PersonRule
+from affectscope.records import FloatArray, Frame, PersonChoice, PersonRule
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +78,7 @@ def follow(
     rule: PersonRule = "largest",
     rate: float = 10.0,
 ) -> list[FaceSample]:
-    frames = (Frame(i, i / rate, rgb) for i, rgb in enumerate(pictures))
+    frames = (Frame(i, i / rate, Picture(rgb)) for i, rgb in enumerate(pictures))
     tracker = PersonTracker(PersonChoice(rule))
     return list(follow_face(frames, detector, tracker=tracker, crop_size=112, minimum_quality=0.3))
 

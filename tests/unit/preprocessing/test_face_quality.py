@@ -14,10 +14,10 @@ from PIL import Image
 from affectscope.datasets.synthetic import random_course, synthetic_person
 from affectscope.datasets.synthetic_face import face_course, frames
 from affectscope.io.video import FrameReader, inspect_video
+from affectscope.picture import ImageArray
 from affectscope.preprocessing.face import FaceDetection, FaceDetector, align_face, crop_points
 from affectscope.preprocessing.face_occlusion import hidden_measures
 from affectscope.preprocessing.face_quality import FACTORS, UNSEEN, FaceQuality, face_quality
-from affectscope.records import ImageArray
 from face_covers import COVERS, cover
 
 LIMIT = 0.3

@@ -17,11 +17,12 @@ from affectscope.datasets.window_dataset import StreamSettings, WindowStream, an
 from affectscope.errors import ModelError
 from affectscope.io.model_files import face_model
 from affectscope.io.video import FrameReader, inspect_video
+from affectscope.picture import ImageArray, Picture
 from affectscope.preprocessing.face_quality import UNSEEN
 from affectscope.preprocessing.face_tracking import FaceSample
 from affectscope.preprocessing.picture_checks import PictureChecks, cell_levels, shows_nothing
 from affectscope.preprocessing.windows import Preprocessing
-from affectscope.records import Frame, ImageArray, Notice, Recording
+from affectscope.records import Frame, Notice, Recording
 
 RATE = 2.0
 CROP = np.zeros((8, 8, 3), np.uint8)
@@ -87,7 +88,7 @@ def checked(
 
 
 def as_frames(pictures: list[ImageArray]) -> list[Frame]:
-    return [Frame(index, index / RATE, rgb) for index, rgb in enumerate(pictures)]
+    return [Frame(index, index / RATE, Picture(rgb)) for index, rgb in enumerate(pictures)]
 
 
 def masked_times(samples: list[FaceSample]) -> list[float]:
@@ -135,7 +136,10 @@ def test_V18_a_real_face_is_never_frozen(real_data: Path) -> None:
 def test_V18_a_real_face_that_freezes_is_masked(real_data: Path) -> None:
     reader = FrameReader(inspect_video(real_data / "faces" / "WolfgangLanger_Pexels.mp4"), rate=4.0)
     frames = list(reader)
-    held = [replace(frame, rgb=frames[40].rgb if frame.time > 5 else frame.rgb) for frame in frames]
+    held = [
+        replace(frame, picture=frames[40].picture if frame.time > 5 else frame.picture)
+        for frame in frames
+    ]
     (notice,) = checked(held)[1]
     assert (notice.start, notice.end) == (pytest.approx(5, abs=0.3), held[-1].time)
 

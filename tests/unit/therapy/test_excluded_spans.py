@@ -32,13 +32,13 @@ from affectscope.io.session import Session
 from affectscope.io.video import inspect_video
 from affectscope.models.bmmn import BMMN, BMMNConfig
 from affectscope.models.checkpoint import Checkpoint
+from affectscope.picture import ImageArray
 from affectscope.preprocessing.excluded import excluded_at
 from affectscope.preprocessing.face import FaceDetector
 from affectscope.preprocessing.windows import Preprocessing
 from affectscope.records import (
     ExcludedSpan,
     FloatArray,
-    ImageArray,
     PersonChoice,
     Phase,
     Recording,
