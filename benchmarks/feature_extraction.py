@@ -1,6 +1,6 @@
 """Seconds that heart and skin features of an hour take, beside NeuroKit2, and whether they agree.
 
-    OMP_NUM_THREADS=1 .venv/bin/python benchmarks/feature_extraction.py
+    OMP_NUM_THREADS=1 .venv/bin/python benchmarks/feature_extraction.py [--minutes 60]
 
 One hour of simulated ECG and EDA at 128 Hz. Ours: ``analyse_ecg``, ``analyse_eda`` and all features
 of spans of 40 s each 5 s. NeuroKit2: ``ecg_process`` and ``eda_process``, without features of
@@ -14,6 +14,7 @@ kept in benchmarks/results/feature_extraction.json; docs/features.md states the 
 
 from __future__ import annotations
 
+import argparse
 import json
 import statistics
 import time
@@ -40,7 +41,7 @@ from affectscope.records import TARGETS, FloatArray, Labels, Signal
 
 MITBIH = Path(__file__).resolve().parents[2] / "shared" / "data" / "mitbih" / "100.npz"
 RESULT = Path(__file__).resolve().parent / "results" / "feature_extraction.json"
-DURATION, RATE = 3600.0, 128.0
+RATE = 128.0
 SPAN, HOP, REPEATS = 40.0, 5.0, 5
 NEAR = 0.02  # seconds between beats that are the same
 TOLERANCES = {
@@ -55,10 +56,10 @@ TOLERANCES = {
 Result = TypeVar("Result")
 
 
-def simulated_hour() -> tuple[Signal, Signal, FloatArray]:
-    """ECG, EDA and the times of the beats that the ECG was made of."""
+def simulated(duration: float) -> tuple[Signal, Signal, FloatArray]:
+    """ECG, EDA of so many seconds, and the times of the beats that the ECG was made of."""
     random = np.random.default_rng(7)
-    body, times = draw_body(random), np.arange(0.0, DURATION + 1)
+    body, times = draw_body(random), np.arange(0.0, duration + 1)
     values = np.zeros((len(times), len(TARGETS)))
     values[:, TARGETS.index("arousal")] = np.tanh(
         0.7 * wander(random, len(times), 1.0, time_scale=60.0)
@@ -68,9 +69,9 @@ def simulated_hour() -> tuple[Signal, Signal, FloatArray]:
     def heart() -> np.random.Generator:
         return np.random.default_rng(8)  # the same beats twice
 
-    ecg = ecg_values(body, labels, duration=DURATION, sampling_rate=RATE, generator=heart())
-    eda = eda_values(body, labels, duration=DURATION, sampling_rate=RATE, generator=random)
-    beats = beat_times(body, labels, duration=DURATION, generator=heart())
+    ecg = ecg_values(body, labels, duration=duration, sampling_rate=RATE, generator=heart())
+    eda = eda_values(body, labels, duration=duration, sampling_rate=RATE, generator=random)
+    beats = beat_times(body, labels, duration=duration, generator=heart())
     return Signal(ecg, RATE, "mV", 0.0), Signal(eda, RATE, "uS", 0.0), beats
 
 
@@ -176,13 +177,17 @@ def compared(ecg: Signal, eda: Signal | None, beats: FloatArray) -> dict[str, An
 
 
 def main() -> None:
-    ecg, eda, beats = simulated_hour()
-    print(f"simulated ECG and EDA, {DURATION / 60:.0f} min at {RATE:.0f} Hz:")
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--minutes", type=float, default=60.0, help="Of both recordings, at most.")
+    minutes = parser.parse_args().minutes
+    ecg, eda, beats = simulated(60 * minutes)
+    print(f"simulated ECG and EDA, {minutes:g} min at {RATE:.0f} Hz:")
     result = {"simulated hour": compared(ecg, eda, beats)}
     if MITBIH.is_file():
         with np.load(MITBIH, allow_pickle=False) as stored:
             rate = float(stored["sampling_rate"])
-            real = Signal(stored["ecg_mv"].astype(np.float64), rate, "mV", 0.0)
+            values = stored["ecg_mv"].astype(np.float64)[: round(60 * minutes * rate)]
+            real = Signal(values, rate, "mV", 0.0)
             annotated = stored["r_peaks"] / rate
         print(f"real ECG, MIT-BIH record 100, {real.duration / 60:.0f} min at {rate:.0f} Hz:")
         result["mitbih 100"] = compared(real, None, annotated)

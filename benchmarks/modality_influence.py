@@ -59,9 +59,10 @@ def walked(session: Session, scorer: Predictor) -> tuple[Influence, np.ndarray, 
     )
     probe, times, values = InfluenceProbe(scorer), [], []
     for batch in stream:
-        scored = scorer.score(batch)
+        shares = scorer.shares(batch)
+        scored = scorer.values(shares, batch.present)
         before = time.process_time()
-        probe.add(batch, scored)
+        probe.add(batch, shares)
         spent += time.process_time() - before
         times.append(batch.times)
         values.append(scored[:, [TARGETS.index(name) for name in SHOWN]])

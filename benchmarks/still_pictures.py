@@ -70,7 +70,7 @@ def coded(pictures: list[ImageArray], path: Path, coding: str) -> NDArray[np.flo
         for rgb in pictures:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(rgb, format="rgb24")))
         container.mux(stream.encode())
-    cells = [cell_levels(frame.rgb) for frame in FrameReader(inspect_video(path))]
+    cells = [cell_levels(frame.picture) for frame in FrameReader(inspect_video(path))]
     return np.stack(cells[3 * RATE + 1 :])
 
 

@@ -15,6 +15,8 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +29,7 @@ from affectscope.datasets.runs import RunSet, grouped
 from affectscope.models.bmmn import BMMN, BMMNConfig
 from affectscope.models.long_convolution import LongConv1d, LongConvTranspose1d
 from affectscope.preprocessing.windows import NetworkSignal, Preprocessing, cut_windows
-from affectscope.training.devices import make_fabric
+from affectscope.training.devices import DeviceSettings, Precision, make_fabric
 from affectscope.training.fit import fresh
 from affectscope.training.loop import Stage, StageSettings, TrainingRows
 from affectscope.training.objective import Objective
@@ -35,12 +37,13 @@ from affectscope.training.objective import Objective
 RESULT = Path(__file__).resolve().parent / "results" / "training_throughput.json"
 RATE, TRIALS, SECONDS, BATCH, FACE = 25, 16, 80, 115, 2048
 SHORT_TRIALS, MEAN_CLIP, PARTICIPANTS = 640, 86.4, 40
+PICTURES, FINE_TUNED_BATCH = 40, 8
 PREPROCESSING = Preprocessing()
 
 
 def made_up_trial(seed: int) -> PreparedTrial:
     random = np.random.default_rng(seed)
-    count, samples = RATE * SECONDS, 128 * (SECONDS + 5)
+    rows, samples = RATE * SECONDS, 128 * (SECONDS + 5)
 
     def signal() -> NetworkSignal:
         values = random.random(samples).astype(np.float32)
@@ -49,12 +52,12 @@ def made_up_trial(seed: int) -> PreparedTrial:
     return PreparedTrial(
         subject_id=f"made-up-{seed % 4}",
         trial_id=str(seed),
-        times=np.arange(count) / RATE,
+        times=np.arange(rows) / RATE,
         duration=float(SECONDS),
-        targets=random.uniform(-1, 1, (count, 10)).astype(np.float32),
+        targets=random.uniform(-1, 1, (rows, 10)).astype(np.float32),
         signals={"ecg": signal(), "eda": signal()},
         faces=None,
-        face_present=np.ones(count, dtype=bool),
+        face_present=np.ones(rows, dtype=bool),
         key=str(seed),
     )
 
@@ -147,10 +150,43 @@ def ours(windows: RunSet, *, run_length: int, decoded_every: int) -> Iterator[in
     epoch = 0
     while True:
         runs = windows.runs(everything, run_length, seed=(0, epoch))
-        for batch in windows.batches(grouped(runs, run_length, BATCH)):
-            stage.step(batch)
+        for number, batch in enumerate(windows.batches(grouped(runs, run_length, BATCH))):
+            stage.step(stage.part(batch, epoch, number))
             yield int((batch.rows >= 0).sum())
         epoch += 1
+
+
+def with_pictures(windows: RunSet) -> RunSet:
+    """The first rows of a few trials, with random pictures in place of features."""
+    random = np.random.default_rng(1)
+    trials = [
+        replace(
+            trial,
+            times=trial.times[:PICTURES],
+            targets=trial.targets[:PICTURES],
+            face_present=trial.face_present[:PICTURES],
+            faces=random.integers(0, 256, (PICTURES, 3, 224, 224), dtype=np.uint8),
+        )
+        for trial in windows.trials[:4]
+    ]
+    return RunSet(trials, PREPROCESSING)
+
+
+def fine_tuned(windows: RunSet, precision: Precision, layout: torch.memory_format) -> Iterator[int]:
+    """The whole network learns, ResNet-50 included; small batches, for memory's sake."""
+    model = fresh(BMMNConfig(face_encoder="resnet50"), 0)
+    model.face.to(memory_format=layout)  # type: ignore[union-attr,call-overload]
+    settings = StageSettings(epochs=1, batch_size=FINE_TUNED_BATCH, run_length=4)
+    everything = np.arange(len(windows))
+    fabric = make_fabric(DeviceSettings(precision=precision))
+    rows = TrainingRows(windows, everything, everything[:0])
+    stage = Stage(Objective(model, "joint"), rows, settings, fabric=fabric)
+    for epoch in count():
+        runs = windows.runs(everything, 4, seed=(0, epoch))
+        batches = windows.batches(grouped(runs, 4, FINE_TUNED_BATCH))
+        for number, batch in enumerate(batches):
+            stage.step(stage.part(batch, epoch, number))
+            yield int((batch.rows >= 0).sum())
 
 
 def rate(steps: Iterator[int], seconds: float) -> float:
@@ -188,6 +224,15 @@ def main() -> None:
         rates[name] = rate(start(), seconds)
         first = next(iter(rates.values()))
         print(f"{name}: {rates[name]:.0f} rows/s, {rates[name] / first:.1f} x", flush=True)
+    pictures = with_pictures(windows)
+    fine: dict[str, tuple[Precision, torch.memory_format]] = {
+        "fine-tuned, fp32, channels first": ("fp32", torch.contiguous_format),
+        "fine-tuned, fp32, channels last": ("fp32", torch.channels_last),
+        "fine-tuned, bf16, channels last": ("bf16", torch.channels_last),
+    }
+    for name, (precision, layout) in fine.items():
+        rates[name] = rate(fine_tuned(pictures, precision, layout), seconds)
+        print(f"{name}: {rates[name]:.2f} rows/s", flush=True)
     frames = SHORT_TRIALS * MEAN_CLIP * RATE
     best = rates["dense, runs of 5, one window in 5 rebuilt"]
     hours = {

@@ -20,7 +20,7 @@ from affectscope.inference.person_photo import photo_check
 from affectscope.io.model_files import face_model
 from affectscope.preprocessing.chosen_person import PersonTracker
 from affectscope.preprocessing.face import FaceDetection, FaceDetector
-from affectscope.preprocessing.face_tracking import follow_face
+from affectscope.preprocessing.face_tracking import PersonSearch, follow_face
 from affectscope.records import PersonBox, PersonChoice
 from person_scenes import (
     Actor,
@@ -126,9 +126,8 @@ def followed(
     """``actors``: the person, then the other one, who is in front."""
     scored = right = tint = total = 0
     frames = scene(actors, seconds=seconds, rate=10, size=SIZE)
-    for sample in follow_face(
-        frames, detector, tracker=tracker, crop_size=224, minimum_quality=0.3
-    ):
+    search = PersonSearch(detector, tracker)
+    for sample in follow_face(frames, search, crop_size=224, minimum_quality=0.3):
         total += 1
         if sample.crop is None or sample.box is None:
             continue

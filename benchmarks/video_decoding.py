@@ -1,17 +1,18 @@
-"""How fast frames come from the decoder's process, as a ratio to decoding in this process (V29).
+"""What frames from the decoder's process cost, beside decoding in this process (V29).
 
     .venv/bin/python benchmarks/video_decoding.py [--seconds 8]
 
-One clip per size, made here; both ways alternate three times, the best of each counts. Only the
-ratio says something on a busy machine. Also: how long a new process needs for its first frame.
+One clip per size, made here; processor time per frame, the best of three, which a busy machine
+changes less than rates. Also: how long a new process needs for its first frame.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import av
@@ -42,10 +43,35 @@ def write_clip(path: Path, size: tuple[int, int], seconds: float) -> None:
         container.mux(stream.encode())
 
 
-def frames_per_second(frames: Iterable[Frame]) -> float:
-    began = time.perf_counter()
-    count = sum(1 for _ in frames)
-    return count / (time.perf_counter() - began)
+def spent(run: Callable[[], object]) -> tuple[float, float]:
+    """Processor seconds of this process, and of the decoder's, which is new and then ended."""
+    video_process._waiting.end()
+    before = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    run()
+    video_process._waiting.end()
+    after = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    own, child = (
+        b.ru_utime + b.ru_stime - a.ru_utime - a.ru_stime
+        for a, b in zip(before, after, strict=True)
+    )
+    return own, child
+
+
+def count(frames: Iterable[Frame]) -> int:
+    return sum(1 for _ in frames)
+
+
+def costs(path: Path) -> tuple[float, float, float]:
+    """Milliseconds a frame: decoding here; the decoder's process without its start; receiving."""
+    track = inspect_video(path)
+    frames = count(FrameReader(track))
+    here = [spent(lambda: count(Decoding(track, None, None, lambda: None))) for _ in range(3)]
+    start = [spent(lambda: inspect_video(path)) for _ in range(3)]
+    there = [spent(lambda: count(FrameReader(track))) for _ in range(3)]
+    own, child = (min(times) for times in zip(*there, strict=True))
+    decoder = child - min(time for _, time in start)
+    decoding = min(time for time, _ in here)
+    return 1000 * decoding / frames, 1000 * decoder / frames, 1000 * own / frames
 
 
 def main() -> None:
@@ -56,17 +82,15 @@ def main() -> None:
         for size in SIZES:
             path = Path(folder) / f"{size[0]}.mp4"
             write_clip(path, size, seconds)
-            track = inspect_video(path)
-            here, there = [], []
-            for _ in range(3):
-                here.append(frames_per_second(Decoding(track, None, None, lambda: None)))
-                there.append(frames_per_second(FrameReader(track)))
+            here, decoder, receiving = costs(path)
             print(
-                f"{size[0]} x {size[1]}: {max(there) / max(here):.2f} of the rate in this process"
+                f"{size[0]} x {size[1]}: decoding here {here:.2f} ms a frame; the decoder's"
+                f" process {decoder:.2f}, receiving {receiving:.2f}",
+                flush=True,
             )
         video_process._waiting.end()
         began = time.perf_counter()
-        next(iter(FrameReader(track)))
+        next(iter(FrameReader(inspect_video(path))))
         print(f"first frame of a new process: {time.perf_counter() - began:.2f} s")
 
 

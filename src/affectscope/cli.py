@@ -10,8 +10,18 @@ from typing import Annotated, Literal
 
 import typer
 
+from affectscope.cli_export import export
 from affectscope.cli_inspect import inspect
-from affectscope.cli_options import CheckpointFolder, Force, Minutes, Out, Rate, Thirds
+from affectscope.cli_options import (
+    CheckpointFolder,
+    Engine,
+    EnginePrecision,
+    Force,
+    Minutes,
+    Out,
+    Rate,
+    Thirds,
+)
 from affectscope.cli_people import people
 from affectscope.cli_questionnaire import questionnaire
 from affectscope.cli_serve import serve
@@ -28,6 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command("export")(export)
 app.command("people")(people)
 app.command("serve")(serve)
 app.command("study")(study)
@@ -53,6 +64,7 @@ Reproducible = Literal[
 ProtocolLetter = Literal["A", "B", "C", "D"]
 FacesMode = Literal["fold", "frozen", "fine-tuned"]
 Accelerator = Literal["cpu", "gpu", "auto"]
+TrainingPrecision = Literal["auto", "fp32", "bf16"]
 Folder = Annotated[Path, typer.Argument(help="The session's folder.")]
 
 
@@ -65,8 +77,11 @@ def assess(
     force: Force = False,
     minutes: Minutes = None,
     thirds: Thirds = False,
+    engine: Engine = "auto",
+    precision: EnginePrecision = "auto",
 ) -> None:
     """Assess a session: a report, tables over time, and result.json."""
+    from affectscope.inference.engine import EngineAsked
     from affectscope.inference.predictor import load_checkpoint
     from affectscope.io.files import prepare_folder
     from affectscope.io.session import open_session
@@ -75,7 +90,8 @@ def assess(
 
     prepare_folder(out)
     try:
-        predictor = None if checkpoint is None else load_checkpoint(checkpoint)
+        asked = EngineAsked(engine, precision)
+        predictor = None if checkpoint is None else load_checkpoint(checkpoint, asked=asked)
         opened = with_asked_phases(open_session(session), minutes, thirds)
         start, end = opened.recording.span
         with progress_bar(f"assessing {opened.recording.subject_id}") as reached:
@@ -241,6 +257,9 @@ def reproduce(
     ] = None,
     processes: Annotated[int | None, typer.Option(min=1, help="Folds at a time.")] = None,
     accelerator: Annotated[Accelerator, typer.Option(help="cpu, gpu or auto.")] = "cpu",
+    precision: Annotated[
+        TrainingPrecision, typer.Option(help="fp32, bf16, or auto: bf16 on a GPU only.")
+    ] = "auto",
     force: Annotated[
         bool, typer.Option("--force", help="Go on although settings or code have changed.")
     ] = False,
@@ -273,6 +292,7 @@ def reproduce(
         personality=personality,
         processes=processes,
         accelerator=accelerator,
+        precision=precision,
         force=force,
     )
     with progress_bar(what) as reached:

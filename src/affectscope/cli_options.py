@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 Out = Annotated[Path, typer.Option(help="The folder to write into.")]
 CheckpointFolder = Annotated[Path | None, typer.Option(help="A checkpoint's folder.")]
+Engine = Annotated[
+    Literal["auto", "torch", "openvino", "onnxruntime"],
+    typer.Option(help="What runs the face encoder; auto: the fastest that lies in the checkpoint."),
+]
+EnginePrecision = Annotated[
+    Literal["auto", "fp32", "bf16", "int8"],
+    typer.Option("--precision", help="The precision of that engine."),
+]
 Rate = Annotated[
     float | None,
     typer.Option(

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from affectscope.cli_options import CheckpointFolder, Force, Minutes, Rate, Thirds
+from affectscope.cli_options import (
+    CheckpointFolder,
+    Engine,
+    EnginePrecision,
+    Force,
+    Minutes,
+    Rate,
+    Thirds,
+)
 from affectscope.progress import progress_bar
 
 _INTERRUPTED = 130
@@ -29,6 +37,8 @@ def study(
         typer.Option("--pdf/--no-pdf", help="A report.pdf for each session, which takes longer."),
     ] = True,
     force: Force = False,
+    engine: Engine = "auto",
+    precision: EnginePrecision = "auto",
 ) -> None:
     """Assess every session below a folder, then write study.html; the same command goes on."""
     from affectscope.therapy.study.question import StudyAsked
@@ -44,6 +54,8 @@ def study(
         thirds=thirds,
         processes=processes,
         pdf=pdf,
+        engine=engine,
+        precision=precision,
     )
     try:
         with progress_bar("study", estimate=False) as reached:

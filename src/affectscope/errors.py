@@ -96,6 +96,8 @@ CODES: dict[str, str] = {
     "E_MODEL_CHECKSUM": "a model file differs from the published one",
     "E_CHECKPOINT": "the checkpoint is damaged, incomplete or of an unknown version",
     "E_CHECKPOINT_PICKLE": "the file is a pickle, which is never loaded",
+    "E_ENGINE": "an engine of a checkpoint is damaged, not there, or cannot be used here",
+    "E_CALIBRATION": "too few faces to calibrate an engine on, or to measure it on",
     "E_WEIGHTS": "pretrained weights are missing and were not waived",
     "E_POPULATION": "the weights were not fitted on people like this one",
     "E_CONFIG": "a configuration value is not allowed",

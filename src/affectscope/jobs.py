@@ -156,7 +156,7 @@ class _Run(Generic[Task]):
         starting = sum(not worker.ready for worker in self.workers)
         most = self.watch.processes or cores()
         while len(self.workers) < most and starting < len(self.waiting):
-            self.workers.append(WatchedProcess(self.make, self.watch.memory))
+            self.workers.append(WatchedProcess(self.make, self.watch))
             starting += 1
 
     def _listen(self) -> None:

@@ -106,7 +106,7 @@ class StandingWorker(Generic[Task]):
         if self._process is not None and self._process.pipe.poll():  # it can only tell its end
             self._end()
         if self._process is None:
-            self._process = WatchedProcess(self._make, self._watch.memory)
+            self._process = WatchedProcess(self._make, self._watch)
             kind, *rest = self._message(self._process, unwanted)
             if kind == "refused":
                 raise rest[0]

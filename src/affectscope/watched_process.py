@@ -44,6 +44,7 @@ class Watch:
         tries: so often a task may fail before it is set aside.
         tasks_per_process: a process is replaced after so many, whatever it leaked (B09).
         memory: bytes of data that a process may take; None: no limit but the machine's.
+        threads: of numeric libraries in a process; None: their own choice, one per core.
     """
 
     processes: int | None = None
@@ -51,6 +52,7 @@ class Watch:
     tries: int = 2
     tasks_per_process: int = 50
     memory: int | None = None
+    threads: int | None = 1
 
 
 class WatchedProcess(Generic[Task]):
@@ -61,11 +63,11 @@ class WatchedProcess(Generic[Task]):
         task: what it does now; ``given``: how many tasks it got so far.
     """
 
-    def __init__(self, make: Callable[[], Work[Task]], memory: int | None) -> None:
+    def __init__(self, make: Callable[[], Work[Task]], watch: Watch) -> None:
         context = get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self._process = context.Process(
-            target=serve, args=(theirs, os.getpid(), memory), daemon=True
+            target=serve, args=(theirs, os.getpid(), watch.memory, watch.threads), daemon=True
         )
         with _held_back(signal.SIGINT):  # Ctrl-C reaches the whole group; the parent ends it
             self._process.start()

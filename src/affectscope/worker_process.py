@@ -33,20 +33,22 @@ class Alive(Protocol):
 
 Work = Callable[[Task, Alive], None]
 
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _ALIVE_SECONDS = 0.5
 
 
-def settle(parent: int) -> None:
-    """One thread, and an end with the parent: for a new process, before it imports its work."""
-    os.environ.update(_ONE_THREAD)
+def settle(parent: int, threads: int | None = 1) -> None:
+    """So many threads of numeric libraries, None for their own choice, and an end with the parent:
+    for a new process, before it imports its work."""
+    if threads is not None:
+        os.environ.update(dict.fromkeys(_THREADS, str(threads)))
     end_with(parent)
 
 
-def serve(pipe: Connection, parent: int, memory: int | None) -> None:
+def serve(pipe: Connection, parent: int, memory: int | None, threads: int | None) -> None:
     """A process' life: settle, make ready, then task after task until the pipe ends."""
     signal.signal(signal.SIGTERM, _leave)
-    settle(parent)
+    settle(parent, threads)
     preferred_by_oom_killer()
     if memory is not None:
         limit_data(memory)

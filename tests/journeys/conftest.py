@@ -55,6 +55,13 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     return run
 
 
+@pytest.fixture
+def no_pdf_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where WeasyPrint is not installed: drawing a PDF takes longer than the rest of a short
+    session."""
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
+
+
 @pytest.fixture(scope="session")
 def _face_model() -> None:
     try:

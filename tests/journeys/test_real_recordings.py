@@ -20,6 +20,7 @@ DRAFT = ("--subject", "real-01", "--ecg-rate", "100", "--ecg-unit", "mV")
 DRAFT_EDA = ("--eda-rate", "100", "--eda-unit", "uS")
 
 
+@pytest.mark.usefixtures("no_pdf_library")
 def test_face_ecg_and_eda_of_a_real_session(event_related: Path, tmp_path: Path, command) -> None:
     out = tmp_path / "report"
     drafted = command("init-session", event_related, *DRAFT, *DRAFT_EDA)
@@ -48,7 +49,9 @@ def test_face_ecg_and_eda_of_a_real_session(event_related: Path, tmp_path: Path,
         assert abs(ours - theirs) <= 2.0, phase
 
 
-def test_the_files_that_an_assessment_writes(event_related: Path, tmp_path: Path, command) -> None:
+def test_the_files_that_an_assessment_writes_are_whole_and_agree(
+    event_related: Path, tmp_path: Path, command
+) -> None:
     out = tmp_path / "report"
     command("init-session", event_related, *DRAFT, *DRAFT_EDA)
     command("assess", event_related, "--out", out, "--rate", "2")
@@ -73,8 +76,14 @@ def test_the_files_that_an_assessment_writes(event_related: Path, tmp_path: Path
     # Self-contained: nothing is loaded from anywhere.
     assert not re.findall(r"""(?:src|href)\s*=\s*["'](?!#|data:)""", page)
     assert "@import" not in page
+    result = json.loads((out / "result.json").read_text())
+    span = result["phases"]["before"]
+    inside = timeline[(timeline["time"] >= span["start"]) & (timeline["time"] < span["end"])]
+    mean = np.nanmean(inside["heart_rate"])
+    assert abs(mean - result["physiology"]["heart rate"]["before"]["mean"]) < 1.0
 
 
+@pytest.mark.usefixtures("no_pdf_library")
 def test_plux_files_go_through(real_data: Path, tmp_path: Path, command) -> None:
     folder, out = tmp_path / "plux", tmp_path / "report"
     folder.mkdir()
@@ -121,16 +130,3 @@ def video_session(folder: Path, clip: Path) -> Path:
         f'format = 1\nsubject_id = "real"\n[face]\nfile = "{clip.name}"\n'
     )
     return session
-
-
-def test_mean_rate_is_of_the_real_heart(event_related: Path, command, tmp_path: Path) -> None:
-    """The timeline's heart rate agrees with the summary's."""
-    out = tmp_path / "report"
-    command("init-session", event_related, *DRAFT, *DRAFT_EDA)
-    command("assess", event_related, "--out", out, "--rate", "2")
-    result = json.loads((out / "result.json").read_text())
-    timeline = pd.read_parquet(out / "timeline.parquet")
-    span = result["phases"]["before"]
-    inside = timeline[(timeline["time"] >= span["start"]) & (timeline["time"] < span["end"])]
-    mean = np.nanmean(inside["heart_rate"])
-    assert abs(mean - result["physiology"]["heart rate"]["before"]["mean"]) < 1.0

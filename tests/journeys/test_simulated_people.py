@@ -31,20 +31,20 @@ pytestmark = pytest.mark.timeout(1500)
 
 def test_estimates_of_held_out_simulated_people(demo_checkpoint: Path, tmp_path: Path) -> None:
     out = tmp_path / "people.json"
-    command = [sys.executable, str(SCRIPT), "--people", "6", "--out", str(out)]
+    command = [sys.executable, str(SCRIPT), "--people", "4", "--out", str(out)]
     subprocess.run([*command, "--checkpoint", str(demo_checkpoint)], check=True)
     people = pd.read_json(out)
     for target in ("valence", "arousal"):
         for course in ("random", "therapy"):
             rows = people[(people["target"] == target) & (people["course"] == course)]
-            assert len(rows) == 6
+            assert len(rows) == 4
             assert rows["r"].mean() >= 0.8, (target, course)
             # Better than a constant; elapsed time alone knows nothing of a wandering course.
             assert rows["error"].mean() < 0.8 * rows["error_of_zero"].mean()
             if course == "random":
                 assert (rows["r"] > rows["r_of_elapsed_time"].abs() + 0.2).all()
             else:
-                assert ((rows["change"] * rows["true_change"]) > 0).sum() >= 5, target
+                assert ((rows["change"] * rows["true_change"]) > 0).all(), target
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +92,7 @@ def test_P20_a_time_without_any_modality_is_never_scored(
     assert prediction.values.shape == (len(prediction.keys), len(TARGETS))
 
 
+@pytest.mark.usefixtures("no_pdf_library")
 def test_a_real_session_is_not_scored_by_simulated_weights(
     demo_checkpoint: Path, gappy: Path, tmp_path: Path, command
 ) -> None:

@@ -29,7 +29,7 @@ from affectscope.io.session import open_session
 from affectscope.picture import ImageArray
 from affectscope.preprocessing.chosen_person import PersonTracker
 from affectscope.preprocessing.face import FaceDetector
-from affectscope.preprocessing.face_tracking import FaceSample, follow_face
+from affectscope.preprocessing.face_tracking import FaceSample, PersonSearch, follow_face
 from affectscope.preprocessing.windows import Preprocessing
 from affectscope.records import PersonChoice
 from person_scenes import (
@@ -77,8 +77,8 @@ def followed(name: str, heads: tuple[Head, Head], detector: FaceDetector) -> lis
     own, other, seconds = SCENES[name]
     actors = [Actor(heads[0], own), Actor(heads[1], other)]
     frames = scene(actors, seconds=seconds, rate=RATE, size=SIZE)
-    tracker = PersonTracker(PersonChoice("left"))
-    return list(follow_face(frames, detector, tracker=tracker, crop_size=112, minimum_quality=0.3))
+    search = PersonSearch(detector, PersonTracker(PersonChoice("left")))
+    return list(follow_face(frames, search, crop_size=112, minimum_quality=0.3))
 
 
 @pytest.mark.parametrize(
@@ -244,9 +244,8 @@ def test_V15_a_photo_finds_the_person_again_after_a_crossing(
         [Actor(heads[0], own), Actor(heads[1], other)], seconds=seconds, rate=RATE, size=SIZE
     )
     tracker = PersonTracker(PersonChoice("photo"), photo_check(tmp_path / "person.png", detector))
-    samples = list(
-        follow_face(frames, detector, tracker=tracker, crop_size=112, minimum_quality=0.3)
-    )
+    search = PersonSearch(detector, tracker)
+    samples = list(follow_face(frames, search, crop_size=112, minimum_quality=0.3))
     found = [sample for sample in samples if sample.box is not None]
     assert found[-1].time == samples[-1].time
     assert len(found) > 0.5 * len(samples)

@@ -101,10 +101,11 @@ def _brightness(
     times: list[float] = []
     means: list[float] = []
     for frame in FrameReader(video):
-        picture = frame.rgb[y : y + height, x : x + width]
-        if picture.size:
+        picture = frame.picture
+        right, bottom = min(x + width, picture.width), min(y + height, picture.height)
+        if right > x and bottom > y:
             times.append(frame.time)
-            means.append(float(picture.mean()))
+            means.append(float(picture.region(x, y, right, bottom).mean()))
             on_time(frame.time)
     return np.array(times), np.array(means)
 

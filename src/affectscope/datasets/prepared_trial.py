@@ -223,7 +223,7 @@ def _fill(folder: Path, task: TrialTask, stream: WindowStream) -> JsonObject:
             times[here], quality[here] = batch.times, batch.face_quality
             present[here] = batch.present_matrix
             if recording.video is not None:
-                faces.write(batch.inputs["face"].tobytes())
+                faces.write(np.asarray(batch.inputs["face"]).tobytes())
             row = here.stop
     assert row == task.rows
     notices = (*stream.body.notices, *stream.notices)

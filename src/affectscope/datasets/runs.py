@@ -10,9 +10,10 @@ samples, C crop size, F face features, T = 10 targets.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,9 @@ Rows = NDArray[np.int64]
 """Row numbers into a ``RunSet``, ascending."""
 
 SIGNALS: tuple[Modality, ...] = ("ecg", "eda")
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +62,9 @@ class RunSet:
         inputs_from: (N,) the row whose signals and face each row is given in place of its own,
             ascending within a trial; None: its own. Targets stay.
         modalities: what is given of the rows; the others are absent.
+
+    Attributes:
+        times: (N,) each row's time on its trial's axis.
     """
 
     def __init__(
@@ -79,6 +86,8 @@ class RunSet:
         counts = [len(trial.times) for trial in trials]
         self.trial_of_row = np.repeat(np.arange(len(counts)), counts)
         self.row_in_trial = np.concatenate([[0], *(np.arange(count) for count in counts)])[1:]
+        self.times: FloatArray = np.concatenate([[0.0], *(trial.times for trial in trials)])[1:]
+        self._clocks = {name: _clocks(trials, name) for name in SIGNALS}
         self.targets = np.concatenate(
             [np.empty((0, len(TARGETS)), np.float32), *(trial.targets for trial in trials)]
         )
@@ -94,11 +103,6 @@ class RunSet:
     def subjects(self) -> tuple[str, ...]:
         """Everybody in the set, once, in order."""
         return tuple(dict.fromkeys(trial.subject_id for trial in self.trials))
-
-    @property
-    def times(self) -> FloatArray:
-        """(N,) each row's time on its trial's axis."""
-        return np.concatenate([[0.0], *(trial.times for trial in self.trials)])[1:]
 
     def runs(self, rows: Rows, length: int, *, seed: Sequence[int]) -> list[Rows]:
         """The rows cut into runs of ``length`` within trials, in an order that ``seed`` decides.
@@ -123,38 +127,29 @@ class RunSet:
 
     def batch(self, runs: Sequence[Rows]) -> RunBatch:
         """The runs' signals, faces and targets."""
-        longest = max(len(run) for run in runs)
-        rows = np.stack([np.pad(run, (0, longest - len(run)), constant_values=-1) for run in runs])
+        rows = np.full((len(runs), max(len(run) for run in runs)), -1)
+        inputs = rows.copy()  # after a run's end its last row stands in
+        for number, run in enumerate(runs):
+            rows[number, : len(run)] = run
+            inputs[number] = run[-1]
+            inputs[number, : len(run)] = run
         flat = rows.ravel()
         real = flat >= 0
         targets = np.where(real[:, None], self.targets[flat], np.float32(np.nan))
-        given = flat if self.inputs_from is None else self.inputs_from[flat]
-        sources = [run if self.inputs_from is None else self.inputs_from[run] for run in runs]
+        if self.inputs_from is not None:
+            inputs = self.inputs_from[inputs]
+        given = inputs.ravel()
         present = {name: real & there[given] for name, there in self.present.items()}
         signals: dict[Modality, NDArray[np.float32]] = {}
         starts: dict[Modality, Rows] = {}
         for name in SIGNALS:
-            signals[name], starts[name] = self._stretches(sources, longest, name)
+            signals[name], starts[name] = self._stretches(inputs, name)
         faces = self._faces(np.where(real, given, -1))
         return RunBatch(rows, signals, starts, faces, present, targets)
 
     def batches(self, batches: Sequence[Sequence[Rows]], workers: int = 0) -> Iterator[RunBatch]:
         """The batches in their order, made ahead by ``workers`` threads."""
-        if workers == 0:
-            yield from map(self.batch, batches)
-            return
-        with ThreadPoolExecutor(workers) as pool:
-            ahead: list[Future[RunBatch]] = []
-            try:
-                for runs in batches:
-                    ahead.append(pool.submit(self.batch, runs))
-                    if len(ahead) > 2 * workers:
-                        yield ahead.pop(0).result()
-                while ahead:
-                    yield ahead.pop(0).result()
-            finally:
-                for waiting in ahead:
-                    waiting.cancel()
+        return made_ahead(self.batch, batches, workers)
 
     def _by_trial(self, rows: Rows) -> list[Rows]:
         return np.split(rows, np.flatnonzero(np.diff(self.trial_of_row[rows])) + 1)
@@ -183,30 +178,55 @@ class RunSet:
             faces[here] = source[self.row_in_trial[flat[here]]]
         return faces
 
-    def _stretches(
-        self, runs: Sequence[Rows], longest: int, name: Modality
-    ) -> tuple[NDArray[np.float32], Rows]:
-        """Each run's signal (R, 1, S), and the windows' places in it (R, M)."""
+    def _stretches(self, rows: Rows, name: Modality) -> tuple[NDArray[np.float32], Rows]:
+        """Rows (R, M) -> each run's signal (R, 1, S), and the windows' places in it (R, M)."""
         width = self.preprocessing.window_samples
-        starts = np.zeros((len(runs), longest), dtype=np.int64)
-        first = np.zeros(len(runs), dtype=np.int64)
-        values: list[NDArray[np.float32]] = []
-        for number, run in enumerate(runs):
-            trial = self.trials[self.trial_of_row[run[0]]]
-            signal = trial.signals.get(name)
-            values.append(np.zeros(1, np.float32) if signal is None else signal.values)
+        trials = self.trial_of_row[rows[:, 0]]
+        start_time, sampling_rate = self._clocks[name][:, trials, None]
+        centre = np.rint((self.times[rows] - start_time) * sampling_rate)
+        places = centre.astype(np.int64) - width // 2
+        starts = places - places[:, :1]
+        stretch = np.zeros((len(rows), 1, int(starts.max(initial=0)) + width), dtype=np.float32)
+        for into, first, trial in zip(stretch[:, 0], places[:, 0], trials, strict=True):
+            signal = self.trials[trial].signals.get(name)
             if signal is not None:
-                times = trial.times[self.row_in_trial[run]]
-                centre = np.rint((times - signal.start_time) * signal.sampling_rate)
-                places = centre.astype(np.int64) - width // 2
-                first[number] = places[0]
-                starts[number] = np.pad(places, (0, longest - len(run)), "edge") - places[0]
-        reached = first[:, None] + np.arange(int(starts.max(initial=0)) + width)
-        stretches = [
-            own[np.clip(here, 0, len(own) - 1)] for own, here in zip(values, reached, strict=True)
-        ]
-        stretch = np.stack(stretches)[:, None]
+                _fill(into, signal.values, int(first))
         return stretch, starts
+
+
+def _clocks(trials: Sequence[PreparedTrial], name: Modality) -> FloatArray:
+    """(2, trials): a signal's start time and sampling rate, 0 where a trial lacks it."""
+    signals = [trial.signals.get(name) for trial in trials]
+    pairs = [(0.0, 0.0) if each is None else (each.start_time, each.sampling_rate)
+             for each in signals]  # fmt: skip
+    return np.array(pairs, dtype=np.float64).reshape(-1, 2).T
+
+
+def _fill(into: NDArray[np.float32], values: NDArray[np.float32], first: int) -> None:
+    """The values from place ``first`` on; past either end the last value there."""
+    if first >= 0 and first + len(into) <= len(values):
+        into[:] = values[first : first + len(into)]
+    else:
+        into[:] = values[np.clip(np.arange(first, first + len(into)), 0, len(values) - 1)]
+
+
+def made_ahead(make: Callable[[Item], Made], items: Iterable[Item], workers: int) -> Iterator[Made]:
+    """What ``make`` gives for each item, in order, made ahead by ``workers`` threads."""
+    if workers == 0:
+        yield from map(make, items)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        ahead: list[Future[Made]] = []
+        try:
+            for item in items:
+                ahead.append(pool.submit(make, item))
+                if len(ahead) > 2 * workers:
+                    yield ahead.pop(0).result()
+            while ahead:
+                yield ahead.pop(0).result()
+        finally:
+            for waiting in ahead:
+                waiting.cancel()
 
 
 def grouped(runs: Sequence[Rows], run_length: int, batch_size: int) -> list[Sequence[Rows]]:

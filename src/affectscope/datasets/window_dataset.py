@@ -17,17 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affectscope.errors import AffectScopeError, InputError
+from affectscope.io.read_ahead import read_ahead
 from affectscope.preprocessing.channel_identity import swap_notices
 from affectscope.preprocessing.chosen_person import PersonTracker, PhotoCheck
 from affectscope.preprocessing.ecg import EcgAnalysis, analyse_ecg
 from affectscope.preprocessing.eda import EdaAnalysis, analyse_eda
 from affectscope.preprocessing.excluded import excluded_at, excluded_samples, without_samples
 from affectscope.preprocessing.face import FaceDetector
-from affectscope.preprocessing.face_tracking import FaceSample, follow_face, unseen
+from affectscope.preprocessing.face_tracking import FaceSample, PersonSearch, follow_face, unseen
 from affectscope.preprocessing.picture_checks import PictureChecks
 from affectscope.preprocessing.repeated_blocks import repeat_notices
 from affectscope.preprocessing.scaling import network_signal
-from affectscope.preprocessing.windows import NetworkSignal, Preprocessing, Scaling, cut_windows
+from affectscope.preprocessing.windows import NetworkSignal, Preprocessing, Scaling, Windows
 from affectscope.records import (
     MODALITIES,
     BoolArray,
@@ -52,6 +53,9 @@ HIGHEST_RATE = 30.0
 SIGNAL_ONLY_RATE = 10.0
 """Analysed times per second where a session has no video to give them."""
 
+PICTURES_AHEAD = 4
+"""Decoded pictures that may wait, of up to 6 MB each at 1080p."""
+
 LONGEST_STEP = 1.0
 """Seconds: a longer stretch without a frame is analysed without a face."""
 
@@ -62,9 +66,10 @@ class WindowBatch:
 
     Attributes:
         keys: N identities, in time order.
-        inputs: "face" (N, 3, C, C) uint8, "ecg" and "eda" (N, 1, W) float32; an absent key is an
-            absent modality.
-        present: (N,) bool per key of ``inputs``; rows that are False hold zeros.
+        inputs: "face" (N, 3, C, C) uint8; "ecg" and "eda" ``Windows`` of whole signals, or, where
+            somebody has no whole signal, values (N, 1, W) float32. An absent key is an absent
+            modality.
+        present: (N,) bool per key of ``inputs``; what rows that are False hold means nothing.
         face_factors: (N, K) in the order of ``face_quality.FACTORS``, 0 where no face was seen.
         faces_seen: (N,) how many faces the picture showed.
         face_boxes: (N, 4) float32 of the chosen person's face: x, y, width, height in shares of the
@@ -72,7 +77,7 @@ class WindowBatch:
     """
 
     keys: tuple[WindowKey, ...]
-    inputs: dict[Modality, NDArray[np.uint8] | NDArray[np.float32]]
+    inputs: dict[Modality, NDArray[np.uint8] | NDArray[np.float32] | Windows]
     present: dict[Modality, BoolArray]
     face_factors: FloatArray
     faces_seen: NDArray[np.int64]
@@ -177,6 +182,9 @@ class StreamSettings:
             frame nearest to it, at most half a step away.
         excluded: what the user leaves out: a modality is absent at those times. ``analyse_body``
             must know it too.
+        detect_every_frame: no face is followed by its motion between detections.
+        overlapped: pictures are decoded ahead while earlier ones are looked at; the result is the
+            same without.
     """
 
     rate: float | None = None
@@ -184,6 +192,8 @@ class StreamSettings:
     person: PersonChoice = field(default_factory=PersonChoice)
     span: tuple[float, float] | None = None
     excluded: tuple[ExcludedSpan, ...] = ()
+    detect_every_frame: bool = False
+    overlapped: bool = True
 
 
 @dataclass
@@ -237,7 +247,7 @@ class WindowStream:
         present = {name: values[rows] for name, values in batch.present.items()}
         centres = batch.times[rows] - seconds
         for name in self._signals:
-            inputs[name], present[name] = self._cut(name, centres)
+            inputs[name], present[name] = self._windows(name, centres)
         return replace(
             batch,
             keys=tuple(batch.keys[row] for row in rows),
@@ -248,12 +258,11 @@ class WindowStream:
             face_boxes=batch.face_boxes[rows],
         )
 
-    def _cut(self, name: Modality, centres: FloatArray) -> tuple[NDArray[np.float32], BoolArray]:
-        """A signal's windows, as ``cut_windows``; none at a time that is left out."""
-        windows, usable = cut_windows(self._signals[name], centres, self.preprocessing)
-        left_out = excluded_at(self.settings.excluded, name, centres)
-        windows[left_out] = 0.0
-        return windows, usable & ~left_out
+    def _windows(self, name: Modality, centres: FloatArray) -> tuple[Windows, BoolArray]:
+        """A signal's windows, and which are there; none at a time that is left out."""
+        windows = Windows.centred(self._signals[name], centres, self.preprocessing)
+        there = windows.usable & ~excluded_at(self.settings.excluded, name, centres)
+        return replace(windows, usable=there), there
 
     def _samples(self) -> Iterator[FaceSample]:
         """One sample per analysed time; a grid without pictures wherever the video gives none."""
@@ -301,6 +310,8 @@ class WindowStream:
     def _face_samples(self, reader: FrameReader, frames: Iterable[Frame]) -> Iterator[FaceSample]:
         """The samples of a reader's frames, masked where the picture stands still or is empty."""
         checks = PictureChecks(self._face_excluded)
+        if self.settings.overlapped:
+            frames = read_ahead(frames, PICTURES_AHEAD)
         yield from checks.masked(self._followed(checks.watched(frames)))
         self.notices.extend(reader.notices)
         self.notices.extend(checks.notices)
@@ -316,8 +327,7 @@ class WindowStream:
                 tracker = self._tracker(detector)
                 yield from follow_face(
                     frames,
-                    detector,
-                    tracker=tracker,
+                    PersonSearch(detector, tracker, every_frame=self.settings.detect_every_frame),
                     crop_size=self.preprocessing.crop_size,
                     minimum_quality=self.preprocessing.minimum_face_quality,
                     excluded=self._face_excluded,
@@ -347,7 +357,7 @@ class WindowStream:
             face_boxes=_boxes(samples, recording.video),
         )
         for name in self._signals:
-            batch.inputs[name], batch.present[name] = self._cut(name, centres)
+            batch.inputs[name], batch.present[name] = self._windows(name, centres)
         if recording.video is not None:
             batch.inputs["face"], batch.present["face"] = _stacked(samples, preprocessing.crop_size)
         return batch

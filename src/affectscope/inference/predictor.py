@@ -1,13 +1,19 @@
 """The one predictor: batches of windows -> ten targets. Every journey uses it.
 
-Legend: N rows, R of them taken, M modalities of the network, T = 10 targets.
+Legend: N rows, T = 10 targets, O outputs of the first layer of the network's head.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
+from typing import TypeAlias
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -21,17 +27,23 @@ from affectscope.datasets.window_dataset import (
     analyse_body,
 )
 from affectscope.errors import ModelError
+from affectscope.inference.engine import AUTOMATIC, EngineAsked, FaceEngine, TorchEngine
+from affectscope.inference.engine_choice import EngineChoice, choose_engine
 from affectscope.inference.person_photo import photo_check
 from affectscope.io.model_files import face_model
+from affectscope.io.read_ahead import read_ahead
 from affectscope.io.session import Session
 from affectscope.models.bmmn import BMMN
 from affectscope.models.checkpoint import Checkpoint
 from affectscope.models.checkpoint import load_checkpoint as read_checkpoint
+from affectscope.models.shares import SignalShares, window_shares
+from affectscope.preprocessing.windows import NetworkSignal, Windows
 from affectscope.records import (
     MODALITIES,
     TARGETS,
     BoolArray,
     FloatArray,
+    Modality,
     Prediction,
     Recording,
 )
@@ -39,14 +51,36 @@ from affectscope.records import (
 _RATINGS = 3
 """valence, arousal and liking lie in [-1, 1]; the seven emotions in [0, 1]."""
 
+BATCHES_AHEAD = 2
+"""Batches whose faces are cut and that wait for the network: 10 MB each."""
+
+Shares: TypeAlias = dict[Modality, NDArray[np.float32]]
+"""(N, O) by the network's modalities."""
+
 
 @dataclass(frozen=True, eq=False)
 class Predictor:
-    """A checkpoint ready to score."""
+    """A checkpoint ready to score.
+
+    Attributes:
+        engine: what encodes the faces; where it is not given, PyTorch as the reference. None where
+            the network reads no face.
+        choice: why this engine, where ``load_checkpoint`` chose it.
+    """
 
     model: BMMN
     checkpoint: Checkpoint
     checkpoint_id: str
+    engine: FaceEngine | None = None
+    choice: EngineChoice | None = None
+    _signals: WeakKeyDictionary[NetworkSignal, SignalShares] = field(
+        default_factory=WeakKeyDictionary, init=False, repr=False
+    )
+    _lock: Lock = field(default_factory=Lock, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.engine is None and self.model.face is not None:
+            object.__setattr__(self, "engine", TorchEngine(self.model.face))
 
     def check_population(self, recording: Recording) -> None:
         """Weights fitted on people score anybody; those of simulated people only their like.
@@ -64,42 +98,63 @@ class Predictor:
             "Give a checkpoint that was fitted on recordings of people.",
         )
 
+    @property
+    def parallel(self) -> int:
+        """How many calls of ``shares`` at a time keep the machine busy."""
+        return 1 if self.engine is None else self.engine.parallel
+
     def score(self, batch: WindowBatch) -> FloatArray:
         """(N, T) estimates within their ranges; NaN in rows without any usable modality, and in
         targets that the network does not have."""
-        used = self.model.config.modalities
-        inputs = {
-            name: torch.from_numpy(value) for name, value in batch.inputs.items() if name in used
-        }
-        present = {name: torch.from_numpy(batch.present[name]) for name in inputs}
-        seen = np.zeros(len(batch.keys), dtype=np.bool_)
-        for name in inputs:
-            seen |= batch.present[name]
-        if not seen.any():
-            return np.full((len(batch.keys), len(TARGETS)), np.nan)
+        return self.values(self.shares(batch), batch.present)
+
+    def shares(self, batch: WindowBatch) -> Shares:
+        """(N, O) what each of the network's modalities adds to the first layer of its head; zeros
+        where it is absent. All that costs time is here; several threads may call it.
+
+        Windows of a whole signal are computed together, see ``models.shares``; windows that are
+        given as values one by one.
+        """
+        return {name: self._shares(batch, name) for name in self.model.config.modalities}
+
+    def values(self, shares: Shares, present: Mapping[Modality, BoolArray]) -> FloatArray:
+        """(N, T) as ``score``, of the modalities that are there; an absent key is an absent one."""
+        total = np.zeros(next(iter(shares.values())).shape)
+        seen = np.zeros(len(total), dtype=np.bool_)
+        for name, share in shares.items():
+            if name in present:
+                total += np.where(present[name][:, None], share, 0.0)
+                seen |= present[name]
         with torch.inference_mode():
-            estimate = self.model.estimate(inputs, present).double().numpy()
+            estimate = self.model.finished(torch.from_numpy(total).float()).double().numpy()
         return self._within_ranges(estimate, seen)
 
-    def score_leaving_out(self, batch: WindowBatch, rows: NDArray[np.int64]) -> FloatArray:
-        """(1 + M, R, T) of some rows of a batch: ``score``, then ``score`` of the same rows without
-        each of the network's M modalities in turn. What the rows hold is encoded once."""
-        used = self.model.config.modalities
-        inputs = {
-            name: torch.from_numpy(value[rows])
-            for name, value in batch.inputs.items()
-            if name in used
-        }
-        where = {name: batch.present[name][rows] for name in inputs}
-        nowhere = np.zeros(len(rows), dtype=np.bool_)
-        patterns = [where, *(where | {name: nowhere} for name in used)]
-        seen = np.array([np.any([nowhere, *each.values()], axis=0) for each in patterns])
-        if not seen.any():
-            return np.full((*seen.shape, len(TARGETS)), np.nan)
-        present = {name: torch.from_numpy(values) for name, values in where.items()}
-        with torch.inference_mode():
-            estimates = self.model.estimate_leaving_out(inputs, present).double().numpy()
-        return self._within_ranges(estimates, seen)
+    def _shares(self, batch: WindowBatch, name: Modality) -> NDArray[np.float32]:
+        shares = np.zeros((len(batch.keys), self.model.head_inputs), np.float32)
+        given, there = batch.inputs.get(name), batch.present.get(name)
+        if given is None or there is None or not there.any():
+            return shares
+        if isinstance(given, Windows):
+            shares[there] = self._signal_shares(name, given.signal).at(given.first[there])
+        elif name == "face":
+            assert self.engine is not None
+            features = self.engine.features(np.ascontiguousarray(given[there], np.uint8))
+            shares[there] = features @ self._face_weights.T
+        else:
+            windows = np.asarray(given[there], np.float32)
+            shares[there] = window_shares(self.model, name, windows)
+        return shares
+
+    @property
+    def _face_weights(self) -> NDArray[np.float32]:
+        weights: NDArray[np.float32] = self.model.head_weights("face").detach().numpy()
+        return weights
+
+    def _signal_shares(self, name: Modality, signal: NetworkSignal) -> SignalShares:
+        with self._lock:
+            if signal not in self._signals:
+                self._signals[signal] = SignalShares(self.model, name, signal.values)
+            return self._signals[signal]
 
     def _within_ranges(self, estimate: FloatArray, seen: BoolArray) -> FloatArray:
         """(..., T) of the network's own targets (..., n), clipped; NaN where nothing was seen."""
@@ -140,10 +195,34 @@ class Predictor:
             on_time=on_time,
         )
         batches, values = [], []
-        for batch in stream:
-            values.append(self.score(batch))
+        for batch, shares in self.scored(stream):
+            values.append(self.values(shares, batch.present))
             batches.append(batch.without_inputs())
         return joined(batches, values, self, recording)
+
+    def scored(self, stream: WindowStream) -> Generator[tuple[WindowBatch, Shares]]:
+        """The stream's batches in their order with their ``shares``, stage beside stage.
+
+        Three things go on at once: pictures are decoded (a process of their own), faces are found
+        and cut (a thread), and the network runs (as many threads as keep the machine busy). With
+        ``stream.settings.overlapped`` False one thing comes after the other, with the same result.
+        """
+        if not stream.settings.overlapped:
+            for batch in stream:
+                yield batch, self.shares(batch)
+            return
+        with (
+            closing(read_ahead(stream, BATCHES_AHEAD)) as batches,
+            ThreadPoolExecutor(self.parallel, "network") as pool,
+        ):
+            waiting: deque[tuple[WindowBatch, Future[Shares]]] = deque()
+            for batch in batches:
+                waiting.append((batch, pool.submit(self.shares, batch)))
+                if len(waiting) > self.parallel:
+                    first, shares = waiting.popleft()
+                    yield first, shares.result()
+            for first, shares in waiting:
+                yield first, shares.result()
 
 
 def joined(
@@ -165,11 +244,22 @@ def joined(
     )
 
 
-def load_checkpoint(folder: Path | str) -> Predictor:
+def load_checkpoint(folder: Path | str, *, asked: EngineAsked = AUTOMATIC) -> Predictor:
     """Open a checkpoint folder, ready to score.
 
+    Args:
+        asked: which engine encodes the faces; by itself the fastest that is known to be close
+            enough to PyTorch (``engine_choice``).
+
     Raises:
-        ModelError: E_CHECKPOINT or E_CHECKPOINT_PICKLE.
+        ModelError: E_CHECKPOINT or E_CHECKPOINT_PICKLE; E_ENGINE where the engine that was asked
+            for cannot be used.
+        MissingExtraError: E_EXTRA where it needs a part that is not installed.
     """
     model, checkpoint, checkpoint_id = read_checkpoint(Path(folder))
-    return Predictor(model, checkpoint, checkpoint_id)
+    if model.face is None:
+        return Predictor(model, checkpoint, checkpoint_id)
+    choice = choose_engine(Path(folder), model.face, checkpoint_id, asked)
+    if choice.engine.name != "torch":
+        model.face = None  # its weights are in the engine; nothing runs them here
+    return Predictor(model, checkpoint, checkpoint_id, choice.engine, choice)

@@ -37,7 +37,6 @@ from affectscope.io.video_damage import Damage
 from affectscope.io.video_elements import matroska_flaw
 from affectscope.io.video_picture import Presentation, picture_notices
 from affectscope.io.video_stamps import stamps
-from affectscope.picture import Picture
 from affectscope.records import Frame, JsonObject, Notice, VideoTrack
 
 if TYPE_CHECKING:
@@ -162,7 +161,7 @@ class Decoding:
             shown = None
             for index, time, picture in self._thinned(self._good(container, stream)):
                 shown = shown or Presentation.of(picture, _pixel(stream))
-                yield Frame(index, time, Picture(shown.rgb(picture)))
+                yield Frame(index, time, shown.picture(picture))
             self._conclude(stated_end(container, stream))
 
     def _thinned(

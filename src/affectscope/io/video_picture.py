@@ -1,4 +1,7 @@
-"""One decoded picture -> upright RGB with square pixels, and what must be told about its colours.
+"""One decoded picture -> upright, with square pixels, and what must be told about its colours.
+
+What cameras write as a rule (8 bits, 4:2:0, square pixels, not turned) stays as the decoder gives
+it, half the bytes of RGB; everything else becomes RGB here.
 
 swscale applies the colour matrix (BT.601, BT.709, BT.2020) and the range (limited, full) that the
 stream states, for 8 and 10 bits, 4:2:0 and 4:2:2; measured in docs/video.md.
@@ -24,7 +27,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from affectscope.io.video_container import MAXIMUM_SIDE
-from affectscope.picture import ImageArray
+from affectscope.picture import FULL_RANGE, ImageArray, Picture, Planes
 from affectscope.records import Notice
 
 if TYPE_CHECKING:
@@ -36,6 +39,8 @@ _STANDARD_ROWS = 576
 _WIDEST_PIXEL = 4
 """A pixel that is stated to be wider, or taller, by more than this is a damaged header."""
 _BT709_MATRIX, _NO_MATRIX, _BT2020_PRIMARIES = 1, 2, 9
+_MATRICES, _RANGES = (0, 1, 2, 4, 5, 6, 7, 9), (0, 1, 2)
+"""What swscale converts; it refuses others."""
 _HIGH_RANGE = {16: "PQ (SMPTE ST 2084)", 18: "HLG (ARIB STD-B67)"}
 """Transfer characteristics of ITU-T H.273, table 3; the numbers above are of its tables 4 and 2."""
 
@@ -105,13 +110,41 @@ class Presentation:
         width, height = square_size(frame, self.pixel)
         return (height, width) if self.orientation.swapped else (width, height)
 
-    def rgb(self, frame: VideoFrame) -> ImageArray:
-        """(H, W, 3) uint8 RGB as shown."""
+    def picture(self, frame: VideoFrame) -> Picture:
+        """The picture as shown. Where it has planes, they are those of ``frame``, not copied."""
         if frame.colorspace == _NO_MATRIX and frame.height > _STANDARD_ROWS:
             frame.colorspace = _BT709_MATRIX
         width, height = square_size(frame, self.pixel)
-        rgb = frame.to_ndarray(format="rgb24", width=width, height=height)
-        return self.orientation.upright(rgb.astype(np.uint8, copy=False))
+        if (width, height) == (frame.width, frame.height) and self.orientation == _Orientation():
+            planes = _planes(frame)
+            if planes is not None:
+                return Picture(planes)
+        rgb = frame.to_ndarray(format="rgb24", width=width, height=height, threads=1)
+        return Picture(self.orientation.upright(rgb.astype(np.uint8, copy=False)))
+
+
+def _planes(frame: VideoFrame) -> Planes | None:
+    """None for a format that must be converted here: also an interlaced one, whose two fields
+    swscale converts each for itself."""
+    full = frame.format.name == "yuvj420p"
+    color_range = FULL_RANGE if full else int(frame.color_range)
+    if (
+        not (full or frame.format.name == "yuv420p")
+        or frame.interlaced_frame
+        or frame.width % 2
+        or frame.height % 2
+        or int(frame.colorspace) not in _MATRICES
+        or color_range not in _RANGES
+        or any(plane.line_size < plane.width for plane in frame.planes)  # upside down
+    ):
+        return None
+    y, u, v = (
+        np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[
+            :, : plane.width
+        ]
+        for plane in frame.planes
+    )
+    return Planes(y, u, v, int(frame.colorspace), color_range)
 
 
 def picture_notices(frame: VideoFrame, time: float) -> list[Notice]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -17,7 +18,6 @@ import threading
 from collections.abc import Generator
 from contextlib import suppress
 from io import FileIO
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import cast
 
@@ -27,7 +27,7 @@ from affectscope.errors import InputError
 from affectscope.io.files import shown
 from affectscope.io.video_container import MAXIMUM_SIDE
 from affectscope.io.video_worker import HEADER
-from affectscope.picture import Picture
+from affectscope.picture import SPARE_BYTES, ImageArray, Picture, Planes
 from affectscope.records import Frame, JsonObject
 
 DECODER = "affectscope.io.video_decoding:decode"
@@ -74,6 +74,8 @@ class _Process:
         )
         self._orders = cast("FileIO", self._child.stdin)
         self._answers = cast("FileIO", self._child.stdout)
+        self._ready = select.poll()
+        self._ready.register(self._answers, select.POLLIN)
 
     @property
     def runs(self) -> bool:
@@ -84,22 +86,22 @@ class _Process:
         with suppress(BrokenPipeError):
             self._orders.write(json.dumps(order).encode() + b"\n")
 
-    def message(self, patience: float) -> tuple[JsonObject, bytearray]:
+    def message(self, patience: float) -> tuple[JsonObject, ImageArray]:
         """The next message's head and body. Raises _HungError or _EndedError."""
-        length, size = HEADER.unpack(self._read(HEADER.size, patience))
+        length, size = HEADER.unpack(self._read(HEADER.size, patience).data)
         if length > _LONGEST_HEAD or size > _LONGEST_BODY:
             raise _EndedError
         try:
-            head: JsonObject = json.loads(self._read(length, patience))
+            head: JsonObject = json.loads(bytes(self._read(length, patience)))
         except ValueError:
             raise _EndedError from None
         return head, self._read(size, patience)
 
-    def _read(self, size: int, patience: float) -> bytearray:
-        content = bytearray(size)
-        rest = memoryview(content)
+    def _read(self, size: int, patience: float) -> ImageArray:
+        content = np.empty(size + SPARE_BYTES, np.uint8)[:size]  # not zeroed first
+        rest = content.data
         while rest:
-            if not wait([self._answers.fileno()], patience):
+            if not self._ready.poll(1000 * patience):
                 raise _HungError
             count = self._answers.readinto(rest)
             if not count:
@@ -188,8 +190,7 @@ def answer(order: JsonObject, path: Path) -> Generator[Frame, None, JsonObject]:
             head, body = process.message(PATIENCE)
             if "frame" in head:
                 index, time = head["frame"]
-                rgb = np.frombuffer(body, np.uint8).reshape(head["shape"])
-                yield Frame(index, time, Picture(rgb))
+                yield Frame(index, time, _picture(head, body))
                 reached = f" behind {time:.2f} s"
             elif "failed" in head:
                 raise _crashed(path, f"failed ({head['failed']}){reached}")
@@ -213,6 +214,13 @@ def answer(order: JsonObject, path: Path) -> Generator[Frame, None, JsonObject]:
         raise InputError(*head["error"])
     result: JsonObject = head["result"]
     return result
+
+
+def _picture(head: JsonObject, body: ImageArray) -> Picture:
+    if "matrix" not in head:
+        return Picture(body.reshape(head["shape"]))
+    colours = {name: head[name] for name in ("matrix", "color_range")}
+    return Picture(Planes.of_bytes(body, head["shape"], **colours))
 
 
 def _how(status: int) -> str:

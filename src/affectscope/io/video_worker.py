@@ -1,8 +1,9 @@
 """The process that decodes videos: orders on its standard input, messages on its standard output.
 
 An order is one line of JSON. The answer is a run of messages: lengths (``HEADER``), a JSON head, a
-body of bytes. Heads: {"alive"} at most once a second, {"frame", "shape"} with RGB as the body, and
-as the last one {"result"}, {"error"} (code, sentence, remedy) or {"failed"}. Nothing is pickled.
+body of bytes. Heads: {"alive"} at most once a second; {"frame", "shape"} with RGB as the body, or
+{"frame", "shape", "matrix", "color_range"} with the planes y, u, v; and as the last one {"result"},
+{"error"} (code, sentence, remedy) or {"failed"}. Nothing is pickled.
 
 Run as ``python -m affectscope.io.video_worker MODULE:DECODER MEMORY``; the decoder is a callable as
 ``io.video_decoding.decode``. The process ends with its standard input, or with its parent.
@@ -17,7 +18,9 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, BinaryIO
+from typing import Any
+
+import numpy as np
 
 from affectscope.errors import AffectScopeError
 from affectscope.io.process_limits import end_with, limit_memory
@@ -34,18 +37,32 @@ Decoder = Callable[[Mapping[str, Any], Callable[[], None]], Iterator[Frame | Jso
 class _Messages:
     """Writes messages; the reader's pace is the pace of decoding, for a pipe holds little."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
+    def __init__(self, pipe: int) -> None:
+        self._pipe = pipe
         self._written = time.monotonic()
 
-    def write(self, head: JsonObject, body: ImageArray | None = None) -> None:
+    def write(self, head: JsonObject, *body: ImageArray) -> None:
+        """``body``: what follows the head, one behind the other."""
         text = json.dumps(head).encode()
-        size = 0 if body is None else body.nbytes
-        self._stream.write(HEADER.pack(len(text), size) + text)
-        if body is not None:
-            self._stream.write(body.data)
-        self._stream.flush()
+        size = sum(part.nbytes for part in body)
+        rest = [memoryview(HEADER.pack(len(text), size) + text)]
+        rest += [np.ascontiguousarray(part).data.cast("B") for part in body]
+        while rest:
+            written = os.writev(self._pipe, rest)
+            while rest and written >= len(rest[0]):
+                written -= len(rest.pop(0))
+            if rest:
+                rest[0] = rest[0][written:]
         self._written = time.monotonic()
+
+    def frame(self, frame: Frame) -> None:
+        head: JsonObject = {"frame": [frame.index, frame.time]}
+        planes = frame.picture.planes
+        if planes is None:
+            self.write({**head, "shape": frame.rgb.shape}, frame.rgb)
+            return
+        colours = {"matrix": planes.matrix, "color_range": planes.color_range}
+        self.write({**head, "shape": planes.y.shape, **colours}, planes.y, planes.u, planes.v)
 
     def alive(self) -> None:
         if time.monotonic() - self._written >= _ALIVE_SECONDS:
@@ -56,8 +73,7 @@ def _serve(decoder: Decoder, order: Mapping[str, Any], messages: _Messages) -> N
     try:
         for item in decoder(order, messages.alive):
             if isinstance(item, Frame):
-                head = {"frame": [item.index, item.time], "shape": item.rgb.shape}
-                messages.write(head, item.rgb)
+                messages.frame(item)
             else:
                 messages.write({"result": item})
     except AffectScopeError as error:
@@ -76,11 +92,10 @@ def main() -> None:
     module, name = named.split(":")
     decoder: Decoder = getattr(importlib.import_module(module), name)
     # Whatever a library prints must not come between the messages.
-    with os.fdopen(os.dup(1), "wb") as stream:
-        os.dup2(2, 1)
-        messages = _Messages(stream)
-        for line in sys.stdin.buffer:
-            _serve(decoder, json.loads(line), messages)
+    messages = _Messages(os.dup(1))
+    os.dup2(2, 1)
+    for line in sys.stdin.buffer:
+        _serve(decoder, json.loads(line), messages)
 
 
 if __name__ == "__main__":

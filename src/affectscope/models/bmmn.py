@@ -184,23 +184,42 @@ class BMMN(nn.Module):
         batch = self._batch(inputs, present or {})
         return self._targets(batch, self._encoded(batch))
 
-    def estimate_leaving_out(
-        self, inputs: Mapping[Modality, Tensor], present: Mapping[Modality, Tensor] | None = None
-    ) -> Tensor:
-        """(1 + M, N, T): ``estimate``, then what it gives without each of the M modalities of the
-        configuration in turn. The inputs are encoded once."""
-        batch = self._batch(inputs, present or {})
-        features = self._features(batch, self._encoded(batch))
-        where = {name: part.where for name, part in batch.items()}
-        without = [where | {name: torch.zeros_like(where[name])} for name in where]
-        return torch.stack([self.combined(features, each) for each in (where, *without)])
-
     def reconstruct(
         self, inputs: Mapping[Modality, Tensor], present: Mapping[Modality, Tensor] | None = None
     ) -> dict[Modality, Tensor]:
         """The reconstructions of ``forward``, without face encoder, Bio Networks and head."""
         batch = self._batch(inputs, present or {})
         return self._reconstructions(self._encoded(batch))
+
+    def autoencoder(self, name: Modality) -> BioAutoEncoder:
+        """The BAE of a signal."""
+        autoencoder = self.autoencoders[name]
+        assert isinstance(autoencoder, BioAutoEncoder)
+        return autoencoder
+
+    @property
+    def head_inputs(self) -> int:
+        """O, the outputs of the head's first layer: the targets, or a hidden layer."""
+        return self.config.hidden or len(self.config.targets)
+
+    def head_weights(self, features: str) -> Tensor:
+        """(O, F) of the head's first layer for some features, by the names of
+        ``config.feature_widths``."""
+        widths = self.config.feature_widths
+        place = list(widths).index(features)
+        return torch.split(self._first.weight, list(widths.values()), dim=1)[place]
+
+    def finished(self, shares: Tensor) -> Tensor:
+        """Targets (N, T) from the sum of all shares (N, O): the first layer's products without its
+        bias."""
+        targets: Tensor = self.head[1:](shares + self._first.bias)
+        return targets
+
+    @property
+    def _first(self) -> nn.Linear:
+        layer = self.head[0]
+        assert isinstance(layer, nn.Linear)
+        return layer
 
     def encoders(self) -> dict[str, nn.Module]:
         """The parts that make features: "face", "bio_networks.ecg", "autoencoders.ecg", ..."""
@@ -246,7 +265,7 @@ class BMMN(nn.Module):
 
     def _encoded(self, batch: Mapping[Modality, _Batch]) -> dict[Modality, Encoded]:
         return {
-            name: self._autoencoder(name).encode(batch[name].values)
+            name: self.autoencoder(name).encode(batch[name].values)
             for name in self.config.body
             if self.config.uses_autoencoder
         }
@@ -287,14 +306,9 @@ class BMMN(nn.Module):
 
     def _reconstructions(self, encoded: Mapping[Modality, Encoded]) -> dict[Modality, Tensor]:
         return {
-            name: self._autoencoder(name).decode(parts.latent, parts.indices)
+            name: self.autoencoder(name).decode(parts.latent, parts.indices)
             for name, parts in encoded.items()
         }
-
-    def _autoencoder(self, name: Modality) -> BioAutoEncoder:
-        autoencoder = self.autoencoders[name]
-        assert isinstance(autoencoder, BioAutoEncoder)
-        return autoencoder
 
 
 def face_features(encoder: FaceEncoder, pictures: Tensor, where: Tensor) -> Tensor:

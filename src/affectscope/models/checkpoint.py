@@ -13,7 +13,6 @@ that is killed between two files leaves a folder that is refused, never a mixtur
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -29,6 +28,7 @@ from affectscope.errors import ModelError
 from affectscope.io.files import prepare_folder, shown, write_text, write_with
 from affectscope.models.bmmn import BMMN, BMMNConfig
 from affectscope.models.face_encoder import FACE_SIZE
+from affectscope.models.manifest import MANIFEST, manifest_of, manifest_problem, sha256_of
 from affectscope.models.strict_json import decode, parse_object
 from affectscope.models.weights_file import (
     fill,
@@ -40,7 +40,7 @@ from affectscope.preprocessing.windows import Preprocessing
 from affectscope.records import EMOTIONS, TARGETS, Population
 
 FORMAT_VERSION = 1
-WEIGHTS, CONTRACT, MANIFEST = "weights.safetensors", "checkpoint.json", "manifest.json"
+WEIGHTS, CONTRACT = "weights.safetensors", "checkpoint.json"
 
 LARGEST = {WEIGHTS: 1 << 30, CONTRACT: 16 << 20, MANIFEST: 1 << 16}
 """Bytes allowed per file. A BMMN-BAE-2 with ResNet-50 has 95 MB of weights."""
@@ -97,7 +97,7 @@ def save_checkpoint(folder: Path, model: BMMN, checkpoint: Checkpoint) -> str:
     prepare_folder(folder)
     write_with(folder / WEIGHTS, lambda stream: stream.write(weights))
     write_with(folder / CONTRACT, lambda stream: stream.write(contract))
-    write_text(folder / MANIFEST, _manifest(weights, contract))
+    write_text(folder / MANIFEST, manifest_of({WEIGHTS: weights, CONTRACT: contract}))
     return _id(weights)
 
 
@@ -149,16 +149,8 @@ def _contract_bytes(checkpoint: Checkpoint) -> bytes:
     return text.encode()
 
 
-def _manifest(weights: bytes, contract: bytes) -> str:
-    return json.dumps({WEIGHTS: _digest(weights), CONTRACT: _digest(contract)})
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
 def _id(weights: bytes) -> str:
-    return _digest(weights)[:12]
+    return sha256_of(weights)[:12]
 
 
 def _read(folder: Path, name: str) -> bytes:
@@ -205,13 +197,9 @@ def _check_version(found: object) -> None:
 
 
 def _check_manifest(manifest: bytes, weights: bytes, contract: bytes) -> None:
-    """The manifest is made anew and must be the same, character for character."""
-    if manifest == _manifest(weights, contract).encode():
-        return
-    for name, content in ((WEIGHTS, weights), (CONTRACT, contract)):
-        if _digest(content).encode() not in manifest:
-            _refuse(f"{name} is not the file that {MANIFEST} describes (sha256)", _AGAIN)
-    _refuse(f"{MANIFEST} is damaged", _AGAIN)
+    problem = manifest_problem(manifest, {WEIGHTS: weights, CONTRACT: contract})
+    if problem is not None:
+        _refuse(problem, _AGAIN)
 
 
 def _check_preprocessing(checkpoint: Checkpoint) -> None:

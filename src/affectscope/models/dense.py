@@ -139,8 +139,7 @@ def _autoencoded(
     if not model.config.uses_autoencoder:
         return latents, rebuilt
     for name in model.config.body:
-        autoencoder = model.autoencoders[name]
-        assert isinstance(autoencoder, BioAutoEncoder)
+        autoencoder = model.autoencoder(name)
         signal, starts = runs.signals[name], runs.starts[name]
         chosen = starts.new_empty(0) if columns is None else columns
         latents[f"{name} latent"], encoded = encode_runs(autoencoder, signal, starts, chosen)

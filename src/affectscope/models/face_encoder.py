@@ -105,6 +105,8 @@ class ResNet50(FaceEncoder):
             "deviation", torch.tensor(IMAGENET_DEVIATION)[:, None, None], persistent=False
         )
         initialise_uniformly(self, generator)
+        # Channels last: what a processor's and a GPU's convolutions are fastest with.
+        self.backbone.to(memory_format=torch.channels_last)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(N, 3, H, H) -> (N, 2048)."""

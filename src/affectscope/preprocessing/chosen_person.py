@@ -26,7 +26,7 @@ from typing import Literal
 
 import numpy as np
 
-from affectscope.picture import ImageArray
+from affectscope.picture import ImageArray, Picture
 from affectscope.preprocessing.face import SAME_FACE, FaceDetection, box_overlap
 from affectscope.preprocessing.face_tracks import (
     CONFIRMED,
@@ -88,10 +88,13 @@ class _Photo:
     track: FaceTrack | None = None
     matches: int = 0
 
-    def decide(self, seen: Sequence[Sighting], time: float, rgb: ImageArray) -> FaceTrack | None:
+    def decide(
+        self, seen: Sequence[Sighting], time: float, picture: ImageArray | Picture
+    ) -> FaceTrack | None:
         if time - self.looked < _PHOTO_INTERVAL:
             return None
         self.looked = time
+        rgb = Picture.of(picture).rgb
         alike = [s.track for s in seen if self.check.distance(rgb, s.face) <= self.check.limit]
         only = alike[0] if len(alike) == 1 else None
         self.matches = self.matches + 1 if only is not None and only is self.track else 1
@@ -130,12 +133,15 @@ class PersonTracker:
         return bool(self._boxes) and time >= self._boxes[0].time - 1e-3
 
     def update(
-        self, faces: Sequence[FaceDetection], time: float, rgb: ImageArray | None = None
+        self,
+        faces: Sequence[FaceDetection],
+        time: float,
+        picture: ImageArray | Picture | None = None,
     ) -> FaceDetection | None:
         """The person among the faces of the picture at ``time`` (seconds, rising), or None.
 
         ``faces`` must be all of the picture wherever the person is not known or not among them;
-        ``rgb`` (H, W, 3) is needed for the rule "photo".
+        ``picture``, or its RGB (H, W, 3), is needed for the rule "photo".
         """
         if self._last is None and not self.breaks:
             self.breaks.append(PersonBreak(time, None, "unknown"))
@@ -148,7 +154,7 @@ class PersonTracker:
         if self.box_due(time):
             self._take_stated(free, time)
         if self.track is None and free:
-            self._decide(free, time, rgb)
+            self._decide(free, time, picture)
         return next((s.face for s in seen if s.track is self.track), None)
 
     @property
@@ -184,10 +190,12 @@ class PersonTracker:
         elif time > stated.time + PATIENCE:
             self._missed.append(self._boxes.pop(0))
 
-    def _decide(self, free: Sequence[Sighting], time: float, rgb: ImageArray | None) -> None:
+    def _decide(
+        self, free: Sequence[Sighting], time: float, picture: ImageArray | Picture | None
+    ) -> None:
         if self._photo is not None:
-            assert rgb is not None, "the photo's rule looks at the picture"
-            track = self._photo.decide(free, time, rgb)
+            assert picture is not None, "the photo's rule looks at the picture"
+            track = self._photo.decide(free, time, picture)
             if track is not None:
                 self._take(track, time, "photo")
         elif self._last is None:

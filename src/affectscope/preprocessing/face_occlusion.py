@@ -34,6 +34,8 @@ _BRIDGE_BELOW_EYES = 0.03
 _MIDDLE_BELOW_EYES = 0.14
 _EYE_MIRRORED = (0.08, 0.07)
 _MIDDLE_MIRRORED = (0.20, 0.25)
+_OFFSET = 5.0
+"""Added to a luminance: no division by nothing, less contrast where there is hardly any light."""
 _SHIFT = 0.054  # how far the two sides may lie from where they should
 
 _EYE_STRUCTURE = ((0.06, 0.16), (0.0, 1.0))
@@ -42,7 +44,7 @@ _BAND = ((0.45, 0.65), (0.1, 1.0))
 _MIRROR = ((0.7, 1.0, 1.12), (0.0, 0.28, 1.0))
 
 
-def visibility(crop: ImageArray, key_points: FloatArray) -> float:
+def visibility(crop: ImageArray | GreyCrop, key_points: FloatArray) -> float:
     """How sure it is that nothing hides eyes or mouth, 0-1: the lowest of the four measures.
 
     Args:
@@ -52,7 +54,7 @@ def visibility(crop: ImageArray, key_points: FloatArray) -> float:
     return float(min(hidden_measures(crop, key_points).values()))
 
 
-def hidden_measures(crop: ImageArray, key_points: FloatArray) -> dict[str, float]:
+def hidden_measures(crop: ImageArray | GreyCrop, key_points: FloatArray) -> dict[str, float]:
     """The four measures, each from 0 (hidden) to 1, by name."""
     raw = raw_measures(crop, key_points)
     scales = (_EYE_STRUCTURE, _MOUTH_STRUCTURE, _BAND, _MIRROR)
@@ -62,40 +64,61 @@ def hidden_measures(crop: ImageArray, key_points: FloatArray) -> dict[str, float
     }
 
 
-def raw_measures(crop: ImageArray, key_points: FloatArray) -> dict[str, float]:
+def raw_measures(crop: ImageArray | GreyCrop, key_points: FloatArray) -> dict[str, float]:
     """The same before they are scaled: two ratios of contrast, one of light, a sum of two
     correlations."""
-    luminance = _luminance(crop, 112)
+    grey = crop if isinstance(crop, GreyCrop) else GreyCrop(crop)
+    luminance = grey.at(112) + _OFFSET
     points = crop_points(key_points, 1)
     right, left, mouth = points[RIGHT_EYE], points[LEFT_EYE], points[MOUTH]
     below = np.array([0.0, _CHEEK_BELOW_EYE])
-    cheeks = [float(np.median(_around(luminance, eye + below, _CHEEK))) for eye in (right, left)]
+    cheeks = [_median(_around(luminance, eye + below, _CHEEK)) for eye in (right, left)]
     eyes = [_around(luminance, eye, _EYE) for eye in (right, left)]
     bridge = _around(luminance, (right + left) / 2 + (0.0, _BRIDGE_BELOW_EYES), _BRIDGE)
     lips = _around(luminance, mouth, _LIPS)
-    medians = [float(np.median(eye)) for eye in eyes]
-    band = [medians[0] / cheeks[0], medians[1] / cheeks[1], float(np.median(bridge)) / max(cheeks)]
+    medians = [_median(eye) for eye in eyes]
+    band = [medians[0] / cheeks[0], medians[1] / cheeks[1], _median(bridge) / max(cheeks)]
     return {
         "eyes": min(float(eye.std()) / cheek for eye, cheek in zip(eyes, cheeks, strict=True)),
         "mouth": float(lips.std()) / float(lips.mean()),
         "band": sum(band) / 3,
-        "mirror": _mirror(np.log(_luminance(crop, 56)), right, left),
+        "mirror": _mirror(np.log(grey.at(56) + _OFFSET), right, left),
     }
 
 
-def _luminance(crop: ImageArray, side: int) -> FloatArray:
-    """The crop's luminance (BT.601) averaged down to about ``side`` pixels, plus 5: no division by
-    nothing, and less contrast where there is hardly any light."""
-    from PIL import Image
+class GreyCrop:
+    """The luminance (BT.601) of an aligned crop (size, size, 3), at what size is asked for."""
 
-    small = Image.fromarray(crop).convert("L").reduce(max(1, len(crop) // side))
-    return np.asarray(small, np.float64) + 5.0
+    def __init__(self, crop: ImageArray) -> None:
+        from PIL import Image
+
+        self._grey = Image.fromarray(crop).convert("L")
+        self._kept: dict[int, FloatArray] = {}
+
+    def at(self, side: int) -> FloatArray:
+        """Averaged down to about ``side`` pixels, made once."""
+        if side not in self._kept:
+            small = self._grey.reduce(max(1, self._grey.width // side))
+            self._kept[side] = np.asarray(small, np.float64)
+        return self._kept[side]
+
+
+def _median(values: FloatArray) -> float:
+    """As ``np.median``, which takes longer to look at its arguments than this takes."""
+    ordered = np.sort(values, axis=None)
+    return float(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+
+
+def _place(centre: FloatArray | tuple[float, float], side: int) -> tuple[int, int]:
+    """The pixel (x, y) at a place given in shares of the side, the nearest one inside."""
+    x, y = (min(max(round(float(share) * side), 0), side - 1) for share in centre)
+    return x, y
 
 
 def _around(picture: FloatArray, centre: FloatArray, half: tuple[float, float]) -> FloatArray:
     """The pixels of a box, cut at the picture's edge; at least one."""
     side = len(picture)
-    x, y = np.clip(np.rint(centre * side), 0, side - 1).astype(int)
+    x, y = _place(centre, side)
     width, height = (max(1, round(part * side)) for part in half)
     return picture[max(0, y - height) : y + height + 1, max(0, x - width) : x + width + 1]
 
@@ -124,18 +147,21 @@ def _likeness(
     side = len(picture)
     shift = max(1, round(_SHIFT * side))
     width, height = (round(part * side) for part in half)
-    margin = max(width, height) + shift
-    (x, y), (u, v) = (
-        np.clip(np.rint(np.asarray(place) * side), 0, side - 1).astype(int) + margin
-        for place in places
-    )
-    one, two = (np.pad(values, margin, mode="edge") for values in (picture, other))
-    patch = one[y - height : y + height + 1, x - width : x + width + 1]
-    region = two[
-        v - height - shift : v + height + shift + 1, u - width - shift : u + width + shift + 1
-    ]
+    here, there = (_place(place, side) for place in places)
+    patch = _box(picture, here, (width, height))
+    region = _box(other, there, (width + shift, height + shift))
+    region = region - region.mean()  # the sums of squares below then hold no large constant
     windows = sliding_window_view(region, patch.shape).reshape(-1, patch.size)
-    centred = windows - windows.mean(axis=1, keepdims=True)
     wanted = (patch - patch.mean()).ravel()
-    norms = np.linalg.norm(centred, axis=1) * np.linalg.norm(wanted)
-    return float((centred @ wanted / np.maximum(norms, 1e-9)).max())
+    squares = np.einsum("ij,ij->i", windows, windows) - windows.sum(axis=1) ** 2 / patch.size
+    norms = np.sqrt(np.maximum(squares, 1e-12)) * np.sqrt(wanted @ wanted)
+    return float((windows @ wanted / np.maximum(norms, 1e-9)).max())
+
+
+def _box(picture: FloatArray, centre: tuple[int, int], half: tuple[int, int]) -> FloatArray:
+    """(2 height + 1, 2 width + 1) pixels; beyond the edge the nearest ones are repeated."""
+    x, y = (
+        np.arange(middle - reach, middle + reach + 1).clip(0, len(picture) - 1)
+        for middle, reach in zip(centre, half, strict=True)
+    )
+    return np.asarray(picture[y[:, None], x])

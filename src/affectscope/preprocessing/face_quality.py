@@ -18,7 +18,7 @@ from affectscope.preprocessing.face import (
     RIGHT_EYE,
     FaceDetection,
 )
-from affectscope.preprocessing.face_occlusion import visibility
+from affectscope.preprocessing.face_occlusion import GreyCrop, visibility
 from affectscope.records import FloatArray
 
 FACTORS = ("detection", "size", "sharpness", "light", "pose", "occlusion")
@@ -68,31 +68,27 @@ def face_quality(crop: ImageArray, face: FaceDetection) -> FaceQuality:
     the offset of the nose from the middle between the eyes, in eye distances; occlusion is
     ``face_occlusion.visibility``.
     """
-    luminance = _small_luminance(crop)
-    spread = float(luminance.std())
+    grey = GreyCrop(crop)
+    luminance = _face_part(grey.at(112))
+    mean, spread = float(luminance.mean()), float(luminance.std())
     neighbours = luminance[:-2, 1:-1] + luminance[2:, 1:-1] + luminance[1:-1, :-2]
     neighbours += luminance[1:-1, 2:]
     detail = float(abs(4 * luminance[1:-1, 1:-1] - neighbours).mean()) / (spread + 2)
-    brightness = np.interp(luminance.mean(), [5, 15, 40, 190, 230, 250], [0, 0.3, 1, 1, 0.3, 0])
+    brightness = np.interp(mean, [5, 15, 40, 190, 230, 250], [0, 0.3, 1, 1, 0.3, 0])
     return FaceQuality(
         detection=float(np.interp(face.score, [0.5, 0.75, 0.9], [0, 0.5, 1])),
         size=float(np.interp(face.size, [0, 48, 96, 160], [0, 0.3, 0.85, 1])),
         sharpness=float(np.interp(detail, [0.02, 0.08, 0.16, 0.5], [0, 0.3, 0.9, 1])),
         light=float(brightness * np.interp(spread, [2, 5, 14], [0, 0.3, 1])),
         pose=float(np.interp(_turn(face.key_points), [0.25, 0.5, 0.8], [1, 0.6, 0.1])),
-        occlusion=visibility(crop, face.key_points),
+        occlusion=visibility(grey, face.key_points),
     )
 
 
-def _small_luminance(crop: ImageArray) -> FloatArray:
-    """The face's part of a crop as luminance (BT.601), averaged down to about 112 px a side."""
-    from PIL import Image
-
-    small = Image.fromarray(crop).convert("L").reduce(max(1, len(crop) // 112))
-    side = small.width
-    return np.asarray(small, np.float64)[
-        int(0.15 * side) : int(0.9 * side), int(0.2 * side) : int(0.8 * side)
-    ]
+def _face_part(crop: FloatArray) -> FloatArray:
+    """The part of a crop that holds the face."""
+    side = len(crop)
+    return crop[int(0.15 * side) : int(0.9 * side), int(0.2 * side) : int(0.8 * side)]
 
 
 def _turn(key_points: FloatArray) -> float:

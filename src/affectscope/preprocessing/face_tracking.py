@@ -11,6 +11,11 @@ Where the literature is silent, and what we do:
 2. While somebody else is near, the regions around them are searched in every frame too, and the
    whole picture four times a second: two faces must not come together unseen.
 3. A crop that holds a part of another head is thrown away at once.
+4. Between detections the face's motion is followed (``preprocessing.face_motion``), for 0.16 s at
+   most and only where that cannot touch the question who it is: a sure person, seen twice in a
+   track, with nobody near, no stated box due, no picture left out. The tracker is told detections
+   only, so that its limits, which grow with time, mean what they did. So that the whole picture is
+   still searched once a second, a detection that comes shortly before does it.
 """
 
 from __future__ import annotations
@@ -30,8 +35,9 @@ from affectscope.preprocessing.face import (
     align_face,
     box_overlap,
 )
+from affectscope.preprocessing.face_motion import LONGEST_GAP, FaceFollower
 from affectscope.preprocessing.face_quality import UNSEEN, FaceQuality, face_quality
-from affectscope.preprocessing.face_tracks import LONG_LOSS, FaceTrack, is_near
+from affectscope.preprocessing.face_tracks import CONFIRMED, LONG_LOSS, FaceTrack, is_near
 from affectscope.records import Frame
 
 SCAN_INTERVAL = 1.0
@@ -72,25 +78,61 @@ class FaceSample:
 class PersonSearch:
     """Finds the faces of one frame after the other and hands them to ``tracker``.
 
+    ``every_frame``: detect in every frame, follow in none.
+
     Attributes:
         faces_seen: faces found when the whole picture was last searched, the person included.
+        detected: in how many frames faces were searched for.
     """
 
-    def __init__(self, detector: FaceDetector, tracker: PersonTracker) -> None:
+    def __init__(
+        self, detector: FaceDetector, tracker: PersonTracker, *, every_frame: bool = False
+    ) -> None:
         self.detector = detector
         self.tracker = tracker
+        self.every_frame = every_frame
         self.faces_seen = 0
+        self.detected = 0
+        self._follower = FaceFollower()
         self._place: Box | None = None
         self._searched = -np.inf
 
     def look(self, frame: Frame) -> FaceDetection | None:
         """The chosen person's face in the next frame, None where that is not sure."""
+        if not self._must_detect(frame.time):
+            followed = self._follower.follow(frame.picture, frame.time)
+            if followed is not None:
+                self._place = _region(self._place, followed)
+                return followed
+        person = self._detect(frame)
+        self.forget()
+        if person is not None and not self.every_frame:
+            self._follower.start(frame.picture, person, frame.time)
+        return person
+
+    def forget(self) -> None:
+        """Detect in the next frame: those between were not looked at."""
+        self._follower.stop()
+
+    def _must_detect(self, time: float) -> bool:
+        """Whether it must be seen again who is who."""
+        person = self.tracker.track
+        return (
+            self.every_frame
+            or person is None
+            or person.sightings < CONFIRMED
+            or self.tracker.box_due(time)
+            or bool(self._near(time))
+        )
+
+    def _detect(self, frame: Frame) -> FaceDetection | None:
+        self.detected += 1
         faces = self._around(frame)
         if self._must_search(faces, frame.time):
-            whole = self.detector.detect(frame.rgb)
+            whole = self.detector.detect(frame.picture)
             faces += [face for face in whole if _is_new(face, faces)]
             self._searched, self.faces_seen = frame.time, max(len(whole), len(faces))
-        person = self.tracker.update(faces, frame.time, frame.rgb)
+        person = self.tracker.update(faces, frame.time, frame.picture)
         self._place = _region(self._place, person)
         return person
 
@@ -115,7 +157,7 @@ class PersonSearch:
             return []
         found: list[FaceDetection] = []
         for box in (self._place, *(track.face.box for track in self._near(frame.time))):
-            for face in self.detector.detect_around(frame.rgb, box):
+            for face in self.detector.detect_around(frame.picture, box):
                 if _is_central(face, box) and _is_new(face, found):
                     found.append(face)
         return found
@@ -125,7 +167,8 @@ class PersonSearch:
         person = self.tracker.track
         if person is None or self.tracker.box_due(time):
             return True
-        interval = NEAR_SCAN_INTERVAL if self._near(time) else SCAN_INTERVAL
+        rest = 0.0 if self.every_frame else LONGEST_GAP
+        interval = NEAR_SCAN_INTERVAL if self._near(time) else SCAN_INTERVAL - rest
         return time - self._searched >= interval or not any(
             _steady(face, person.face) for face in found
         )
@@ -133,22 +176,21 @@ class PersonSearch:
 
 def follow_face(
     frames: Iterable[Frame],
-    detector: FaceDetector,
+    search: PersonSearch,
     *,
-    tracker: PersonTracker,
     crop_size: int,
     minimum_quality: float,
     excluded: Callable[[float], bool] = lambda _time: False,
 ) -> Iterator[FaceSample]:
-    """One sample per frame, in constant memory; then ``tracker.notices`` are complete.
+    """One sample per frame, in constant memory; then the tracker's notices are complete.
 
     ``crop_size``: side of a crop, pixels; ``minimum_quality``: below it a sample has no crop.
     Frames at ``excluded`` times are not looked at: to the tracker the video has a hole there, and
     what it shows decides nothing about who is the person afterwards.
     """
-    search = PersonSearch(detector, tracker)
     for frame in frames:
         if excluded(frame.time):
+            search.forget()
             yield unseen(frame.time)
         else:
             yield look_at(frame, search, crop_size=crop_size, minimum_quality=minimum_quality)
@@ -201,7 +243,7 @@ def _sample(
 ) -> FaceSample:
     if person is None:
         return FaceSample(frame.time, None, UNSEEN, None, seen)
-    crop = align_face(frame.rgb, person.key_points, crop_size)
+    crop = align_face(frame.picture, person.key_points, crop_size)
     quality = face_quality(crop, person)
     kept = crop if quality.overall >= minimum_quality else None
     return FaceSample(frame.time, kept, quality, person.box, seen)

@@ -27,7 +27,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from affectscope.picture import ImageArray
+from affectscope.picture import ImageArray, Picture
 from affectscope.preprocessing.face_tracking import FaceSample
 from affectscope.records import Frame, Notice
 
@@ -39,24 +39,29 @@ EMPTY_SECONDS = 1.0
 """A shorter span without a picture is masked and not told."""
 EMPTY_RANGE = 8.0
 """Grey levels within which the cells of an empty picture lie."""
+_LEFT_OUT = 0.02
+"""Of the cells at each end, which may lie outside."""
 _ROWS, _COLUMNS = 36, 64
 
 
-def cell_levels(rgb: ImageArray) -> NDArray[np.float32]:
-    """(H, W, 3) -> (R, C) mean of the green channel per cell, which is near to luminance."""
-    height, width = rgb.shape[:2]
-    rows, columns = min(_ROWS, height), min(_COLUMNS, width)
-    tall, wide = height // rows, width // columns
-    green = rgb[: rows * tall, : columns * wide, 1]
-    levels: NDArray[np.float32] = green.reshape(rows, tall, columns, wide).mean(
-        axis=(1, 3), dtype=np.float32
-    )
-    return levels
+def cell_levels(picture: ImageArray | Picture) -> NDArray[np.float32]:
+    """(R, C) mean luminance per cell, from 0 (black) to 255; of a picture or RGB (H, W, 3)."""
+    shown = Picture.of(picture)
+    rows, columns = min(_ROWS, shown.height), min(_COLUMNS, shown.width)
+    tall, wide = shown.height // rows, shown.width // columns
+    seen = shown.luminance[: rows * tall, : columns * wide].reshape(rows, tall, columns * wide)
+    # Lines first: 16 bits hold the sum of all that one cell can have, and that is fast.
+    sums = seen.sum(axis=1, dtype=np.uint16).reshape(rows, columns, wide)
+    levels = sums.sum(axis=2, dtype=np.float32) / np.float32(tall * wide)
+    black, white = (0, 255) if shown.planes is None else shown.planes.black_and_white
+    return np.asarray((levels - np.float32(black)) * np.float32(255 / (white - black)))
 
 
 def shows_nothing(levels: NDArray[np.float32]) -> bool:
     """True for a black, white or uniform picture."""
-    low, high = np.percentile(levels, [2, 98])
+    left_out = int(_LEFT_OUT * levels.size)
+    ends = (left_out, levels.size - 1 - left_out)
+    low, high = np.partition(levels, ends, axis=None)[list(ends)]
     return bool(high - low < EMPTY_RANGE)
 
 
@@ -121,7 +126,7 @@ class PictureChecks:
                 self._runs.append(_left_out(frame.time))
                 yield frame
                 continue
-            levels = cell_levels(frame.rgb)
+            levels = cell_levels(frame.picture)
             empty = shows_nothing(levels)
             if self._run is None or not self._run.takes(levels, empty):
                 self._close()

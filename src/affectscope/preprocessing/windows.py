@@ -14,7 +14,7 @@ Legend: S samples of a signal, W = 1000 samples of a window, N frames.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -75,22 +75,53 @@ class NetworkSignal:
         assert self.values.dtype == np.float32
 
 
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """N windows of a whole signal, cut only when somebody asks for their values.
+
+    first (N,) int64, the first sample of each, which may lie outside the signal; usable (N,) bool;
+    width = W.
+    """
+
+    signal: NetworkSignal
+    first: NDArray[np.int64]
+    usable: BoolArray
+    width: int
+
+    @classmethod
+    def centred(
+        cls, signal: NetworkSignal, centres: FloatArray, preprocessing: Preprocessing
+    ) -> Windows:
+        """Those centred on N times."""
+        assert signal.sampling_rate == preprocessing.sampling_rate
+        placed = _placed(signal, centres, preprocessing)
+        return cls(signal, *placed, preprocessing.window_samples)
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def __getitem__(self, rows: NDArray[np.int64] | BoolArray) -> Windows:
+        """Some of them."""
+        return replace(self, first=self.first[rows], usable=self.usable[rows])
+
+    def values(self) -> NDArray[np.float32]:
+        """(N, 1, W); a window that is not usable is all zeros, so that it cannot leak into an
+        estimate."""
+        length = len(self.signal.values)
+        if length == 0:
+            return np.zeros((len(self), 1, self.width), np.float32)
+        held = self.first[:, None] + np.arange(self.width)  # beyond the ends their values repeat
+        windows: NDArray[np.float32] = self.signal.values[np.clip(held, 0, length - 1)]
+        windows[~self.usable] = 0.0
+        return windows[:, None, :]
+
+
 def cut_windows(
     signal: NetworkSignal, centres: FloatArray, preprocessing: Preprocessing
 ) -> tuple[NDArray[np.float32], BoolArray]:
-    """Windows centred on N times: values (N, 1, W) float32, usable (N,) bool.
-
-    A window that is not usable is all zeros, so that it cannot leak into an estimate.
-    """
-    assert signal.sampling_rate == preprocessing.sampling_rate
-    width, length = preprocessing.window_samples, len(signal.values)
-    if length == 0:
-        return np.zeros((len(centres), 1, width), np.float32), np.zeros(len(centres), np.bool_)
-    first, usable = _placed(signal, centres, preprocessing)
-    held = np.clip(first[:, None] + np.arange(width), 0, length - 1)  # the ends repeat
-    windows = signal.values[held]
-    windows[~usable] = 0.0
-    return windows[:, None, :], usable
+    """Windows centred on N times: values (N, 1, W) float32, usable (N,) bool; see ``Windows``."""
+    windows = Windows.centred(signal, centres, preprocessing)
+    return windows.values(), windows.usable
 
 
 def usable_windows(

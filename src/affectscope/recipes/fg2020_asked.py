@@ -25,7 +25,7 @@ from affectscope.recipes.fg2020_pictures import (
 )
 from affectscope.recipes.fg2020_systems import Faces, GivenEncoder, NetworkSettings
 from affectscope.recipes.leakage_report import leakage_lines
-from affectscope.training.devices import Accelerator, DeviceSettings
+from affectscope.training.devices import Accelerator, DeviceSettings, Precision
 from affectscope.training.fit import FitSettings, fresh
 from affectscope.training.fit_sessions import imagenet_file
 
@@ -61,6 +61,7 @@ class Asked:
     processes: int | None
     accelerator: Accelerator
     force: bool
+    precision: Precision = "auto"
 
 
 def carry_out(asked: Asked, progress: Callable[[float, str], None]) -> list[str]:
@@ -131,7 +132,7 @@ def resolved(asked: Asked) -> Experiment:
         seeds=asked.seeds,
         limit=asked.limit,
         processes=asked.processes,
-        devices=DeviceSettings(accelerator=asked.accelerator),
+        devices=DeviceSettings(accelerator=asked.accelerator, precision=asked.precision),
         force=asked.force,
     )
 

@@ -6,7 +6,7 @@ bootstrap intervals (``evaluation.statistics``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -16,6 +16,7 @@ from affectscope.datasets.alignment import aligned
 from affectscope.datasets.window_dataset import (
     BodyAnalysis,
     StreamSettings,
+    WindowBatch,
     WindowStream,
     analyse_body,
 )
@@ -24,7 +25,7 @@ from affectscope.evaluation.phases import Phases
 from affectscope.evaluation.quadrants import quadrant_probability, quadrant_time
 from affectscope.evaluation.statistics import Estimate
 from affectscope.inference.person_photo import photo_check
-from affectscope.inference.predictor import Predictor
+from affectscope.inference.predictor import Predictor, Shares
 from affectscope.io.model_files import face_model
 from affectscope.io.session import Session
 from affectscope.preprocessing.windows import Preprocessing
@@ -145,14 +146,21 @@ def assess(
         on_time=on_time,
     )
     walk, shifts, parts = Walk(), ShiftProbe(stream, scorer), InfluenceProbe(scorer)
-    for batch in stream:
-        values = None if scorer is None else scorer.score(batch)
+    for batch, shares in _scored(stream, scorer):
+        values = None if scorer is None else scorer.values(shares, batch.present)
         walk.add(batch, values)
-        shifts.add(batch, values)
-        parts.add(batch, values)
+        shifts.add(batch, shares)
+        parts.add(batch, shares)
     session = replace(session, recording=walk.ended(session.recording))
     walked = _Walked(session, body, walk, scorer, shifts, parts)
     return walked.assessment([*stream.notices, *why, *walk.face_notices(session, stream.notices)])
+
+
+def _scored(stream: WindowStream, scorer: Predictor | None) -> Iterator[tuple[WindowBatch, Shares]]:
+    """The stream's batches with what the network makes of them; nothing where nobody scores."""
+    if scorer is None:
+        return ((batch, {}) for batch in stream)
+    return scorer.scored(stream)
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,14 @@ Legend: N rows of a batch, R rows taken, T = 10 targets.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from affectscope.datasets.window_dataset import WindowBatch, WindowStream
 from affectscope.evaluation.phases import Phases
-from affectscope.inference.predictor import Predictor
+from affectscope.inference.predictor import Predictor, Shares
 from affectscope.io.clock_alignment import drift_by_the_end
 from affectscope.io.session import Session
 from affectscope.records import TARGETS, ClockAlignment, FloatArray
@@ -78,19 +79,30 @@ class ShiftProbe:
     values: list[FloatArray] = field(default_factory=list)  # (3, R, T): as is, earlier, later
     _next: float = -np.inf
 
-    def add(self, batch: WindowBatch, values: FloatArray | None) -> None:
-        """A batch with its inputs and its (N, T) estimates."""
-        if self.scorer is None or values is None or self._unused():
+    def add(self, batch: WindowBatch, shares: Shares) -> None:
+        """A batch and its ``Predictor.shares``."""
+        if self.scorer is None or self._unused():
             return
         rows = self._taken(batch)
         if not len(rows):
             return
+        as_is = {name: share[rows] for name, share in shares.items()}
+        there = {name: present[rows] for name, present in batch.present.items()}
         moved = [self.stream.shifted(batch, rows, by) for by in (-SHIFT, SHIFT)]
-        scored = np.stack([values[rows], *map(self.scorer.score, moved)])
+        values = [self._values(each, as_is["face"]) for each in moved]
+        scored = np.stack([self.scorer.values(as_is, there), *values])
         present = batch.present_matrix[rows]
         alike = np.all([(each.present_matrix == present).all(axis=1) for each in moved], axis=0)
         self.times.append(batch.times[rows][alike])
         self.values.append(scored[:, alike])
+
+    def _values(self, moved: WindowBatch, face: NDArray[np.float32]) -> FloatArray:
+        """(R, T) of rows whose signals are shifted; their faces are encoded already."""
+        assert self.scorer is not None
+        signals = dict(moved.inputs)
+        signals.pop("face")
+        shares = self.scorer.shares(replace(moved, inputs=signals))
+        return self.scorer.values(shares | {"face": face}, moved.present)
 
     def certificate(self, session: Session, phases: Phases) -> Certificate:
         """What was found, once the session was walked through."""

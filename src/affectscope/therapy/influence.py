@@ -30,8 +30,8 @@ from numpy.typing import NDArray
 from affectscope.datasets.window_dataset import WindowBatch
 from affectscope.evaluation.phases import Phases
 from affectscope.evaluation.statistics import Estimate, difference, mean_over_time
-from affectscope.inference.predictor import Predictor
-from affectscope.records import MODALITIES, TARGETS, FloatArray, Modality
+from affectscope.inference.predictor import Predictor, Shares
+from affectscope.records import TARGETS, BoolArray, FloatArray, Modality
 
 STEP = 1.0
 """Seconds between rows at least."""
@@ -103,14 +103,16 @@ class InfluenceProbe:
     _step: float = STEP
     _start: float = 0.0
 
-    def add(self, batch: WindowBatch, values: FloatArray | None) -> None:
-        """A batch with its inputs and its (N, T) estimates."""
-        if self.scorer is None or values is None or self._unused():
+    def add(self, batch: WindowBatch, shares: Shares) -> None:
+        """A batch and its ``Predictor.shares``."""
+        if self.scorer is None or self._unused():
             return
         rows = self._taken(batch.times)
         if not len(rows):
             return
-        moved = _without_each(self.scorer, batch, rows)
+        taken = {name: share[rows] for name, share in shares.items()}
+        present = {name: there[rows] for name, there in batch.present.items()}
+        moved = _without_each(self.scorer, taken, present)
         self.times = np.concatenate([self.times, batch.times[rows]])
         self.moved = moved if self.moved is None else np.concatenate([self.moved, moved])
         while len(self.times) > MOST_ROWS:
@@ -185,17 +187,19 @@ def influence_result(influence: Influence | None) -> dict[str, Any] | None:
     }
 
 
-def _without_each(scorer: Predictor, batch: WindowBatch, rows: Rows) -> FloatArray:
+def _without_each(
+    scorer: Predictor, shares: Shares, present: Mapping[Modality, BoolArray]
+) -> FloatArray:
     """(R, M, 2) estimates of rows minus those without each modality."""
     used = scorer.checkpoint.config.modalities
-    there = batch.present_matrix[rows][:, [MODALITIES.index(name) for name in used]]  # (R, M)
-    moved = np.full((*there.shape, len(SHOWN)), np.nan)
-    several = there.sum(axis=1) > 1
-    if several.any():
-        scored = scorer.score_leaving_out(batch, rows[several])
-        shown = scored[..., [TARGETS.index(name) for name in SHOWN]]  # (1 + M, R, 2)
-        moved[several] = (shown[0] - shown[1:]).transpose(1, 0, 2)
+    nowhere = np.zeros(len(shares[used[0]]), dtype=np.bool_)
+    there = np.column_stack([present.get(name, nowhere) for name in used])  # (R, M)
+    shown = [TARGETS.index(name) for name in SHOWN]
+    whole = scorer.values(shares, present)[:, shown]
+    lacking = [scorer.values(shares, {**present, name: nowhere})[:, shown] for name in used]
+    moved = whole[:, None] - np.stack(lacking, axis=1)
     moved[~there] = np.nan
+    moved[there.sum(axis=1) < 2] = np.nan  # nothing is left to score
     return moved
 
 

@@ -128,7 +128,7 @@ def find_people(
 
 def _others(frame: Frame, person: Box, search: PersonSearch) -> list[Box]:
     """Where everybody else is, or was a moment ago."""
-    found = [face.box for face in search.detector.detect(frame.rgb)]
+    found = [face.box for face in search.detector.detect(frame.picture)]
     found += [track.face.box for track in search.others(frame.time)]
     return [box for box in found if box_overlap(box, person) < SAME_FACE]
 

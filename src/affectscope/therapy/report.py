@@ -67,7 +67,8 @@ def summary_lines(assessment: Assessment) -> list[str]:
         what = measure.reason or f"{before} before, {after} after"
         lines.append(f"  {measure.name} ({measure.unit}): {what}")
     lines += [f"  {notice.code}: {notice_text(notice)}" for notice in assessment.notices]
-    return lines
+    choice = None if assessment.predictor is None else assessment.predictor.choice
+    return [*lines, *(choice.lines if choice is not None else ())]
 
 
 def content(assessment: Assessment) -> dict[str, Any]:
@@ -161,6 +162,8 @@ def _identity(assessment: Assessment) -> list[tuple[str, str]]:
         if model is None
         else [(f"model: {name.replace('_', ' ')}", str(value)) for name, value in model.items()]
     )
+    if assessment.predictor is not None and assessment.predictor.choice is not None:
+        rows.append(("engine", assessment.predictor.choice.text))
     rows.append(("versions", ", ".join(f"{k} {v}" for k, v in versions().items())))
     rows += [
         (f"sha256 of {name}", digest) for name, digest in assessment.session.input_hashes.items()

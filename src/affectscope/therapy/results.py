@@ -105,6 +105,7 @@ def result(assessment: Assessment) -> dict[str, Any]:
         "against_truth": {row.target: row for row in assessment.against_truth} or None,
         "interval": INTERVAL,
         "model": model_identity(assessment),
+        "engine": engine_facts(assessment),
         "inputs": dict(assessment.session.input_hashes),
         "versions": versions(),
     }
@@ -142,6 +143,12 @@ def model_identity(assessment: Assessment) -> dict[str, Any] | None:
         "training_subjects": len(checkpoint.training_subjects),
         "intended_use": checkpoint.intended_use,
     }
+
+
+def engine_facts(assessment: Assessment) -> dict[str, Any] | None:
+    """What ran the face encoder; None where nothing chose one."""
+    choice = None if assessment.predictor is None else assessment.predictor.choice
+    return None if choice is None else choice.facts()
 
 
 def versions() -> dict[str, str]:

@@ -65,7 +65,7 @@ class FitSettings:
     decoded_every: int = 1
     patience: int = 0
     save_every: int = 200
-    workers: int = 0
+    workers: int = 1
     seed: int = 0
 
     def stage(self, number: int, epochs: int) -> StageSettings:

@@ -18,16 +18,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from affectscope.datasets.runs import Rows, RunBatch, RunSet, grouped
+from affectscope.datasets.runs import Rows, RunBatch, RunSet, grouped, made_ahead
 from affectscope.errors import ModelError, OutputError
 from affectscope.models.weights_file import fill
-from affectscope.records import BoolArray, Modality
+from affectscope.training.drawn_part import drawn_part, pinned
 from affectscope.training.objective import Objective, Part, as_part, own_share, split
 from affectscope.training.run_folder import (
     Position,
@@ -78,7 +78,7 @@ class StageSettings:
     patience: int = 0
     modality_dropout: float = 0.0
     save_every: int = 200
-    workers: int = 0
+    workers: int = 1
     seed: int = 0
     stage: int = 0
 
@@ -90,6 +90,14 @@ class TrainingRows:
     windows: RunSet
     train: Rows
     validation: Rows
+
+
+class _Place(NamedTuple):
+    """Which batch of the stage some runs are: decides all that is drawn for it."""
+
+    epoch: int
+    batch: int
+    runs: Sequence[Rows]
 
 
 class _RolledBackError(Exception):
@@ -114,8 +122,9 @@ class Stage:
         self.objective = objective
         learning = [each for each in objective.parameters() if each.requires_grad]
         self.module, self.optimiser = fabric.setup(
-            objective, torch.optim.Adam(learning, lr=settings.learning_rate)
+            objective, torch.optim.Adam(learning, lr=settings.learning_rate, fused=True)
         )
+        self._gathered = _gathered_statistics(objective.train())
         self.position = Position(learning_rate=settings.learning_rate)
         self.best: dict[str, Tensor] = {}
         self.good = self._state()
@@ -159,19 +168,18 @@ class Stage:
         batches = grouped(runs, settings.run_length, settings.batch_size)
         self._set_learning_rate()
         self.module.train()
-        left = self.rows.windows.batches(batches[position.batch :], settings.workers)
-        for batch in left:
+        places = [_Place(position.epoch, *each) for each in enumerate(batches)]
+        for part in made_ahead(self._loaded, places[position.batch :], settings.workers):
             self.progress((position.epoch + position.batch / len(batches)) / settings.epochs)
-            self.step(batch)
+            self.step(part)
             position.batch += 1
             if position.batch % settings.save_every == 0 and position.batch < len(batches):
                 self._save()
         self._end_of_epoch()
 
-    def step(self, batch: RunBatch) -> None:
-        """Learn from one batch."""
+    def step(self, part: Part) -> None:
+        """Learn from this device's part of a batch, see ``part``."""
         position = self.position
-        part = self._part(batch)
         loss = self._learnt(part)
         if self.log is not None:
             self.log.write(
@@ -190,24 +198,24 @@ class Stage:
 
     def _learnt(self, part: Part) -> float:
         """One step of the optimiser, left out where the loss or a gradient is no number."""
-        buffers = [each.clone() for each in self.objective.buffers()]
+        counts = self._everywhere(self.objective.counts(part))
+        part = self.fabric.to_device(part)
+        gathered = [each.clone() for each in self._gathered]
         while True:
             try:
-                loss = self._gradient(part)
+                loss = self._gradient(part, counts)
                 break
             except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
                 if not _is_out_of_memory(error):
                     raise
                 self._halve(part, error)
-            self._put_back(buffers)
-        gradients = [each.grad for group in self.optimiser.param_groups for each in group["params"]]
-        finite = np.isfinite(loss) and all(
-            bool(torch.isfinite(gradient).all()) for gradient in gradients if gradient is not None
-        )
-        if finite:
+            self._put_back(gathered)
+        learning = [each for group in self.optimiser.param_groups for each in group["params"]]
+        gradients = [each.grad for each in learning if each.grad is not None]
+        if np.isfinite(loss) and _are_finite(gradients):
             self.optimiser.step()
             return loss
-        self._put_back(buffers)
+        self._put_back(gathered)
         return float("nan")
 
     def _halve(self, part: Part, error: Exception) -> None:
@@ -223,22 +231,22 @@ class Stage:
         self.position.pieces *= 2
         log.warning("out of memory: a batch now goes through in %d parts", self.position.pieces)
 
-    def _put_back(self, buffers: list[Tensor]) -> None:
+    def _put_back(self, gathered: list[Tensor]) -> None:
         """What norms have gathered, as it was before a step that was not taken."""
-        for now, before in zip(self.objective.buffers(), buffers, strict=True):
+        for now, before in zip(self._gathered, gathered, strict=True):
             now.copy_(before)
 
-    def _gradient(self, part: Part) -> float:
+    def _gradient(self, part: Part, counts: dict[str, float]) -> float:
         """The batch's loss, its gradient summed over the parts that it goes through in."""
         self.optimiser.zero_grad(set_to_none=True)
-        counts = self._everywhere(self.objective.counts(part))
-        total = 0.0
+        total = torch.zeros((), dtype=torch.float64, device=self.fabric.device)
         for piece in split(part, self.position.pieces):
             loss = self.objective.loss(self.module(piece), counts)
             # Devices average their gradients; their sums are wanted.
             self.fabric.backward(loss * self.fabric.world_size)
-            total += float(loss.detach())
-        return self._everywhere({"loss": total})["loss"]
+            total += loss.detach()
+        # A number is read once everything is queued: a GPU would stand still for an earlier one.
+        return self._everywhere({"loss": float(total)})["loss"]
 
     def _everywhere(self, numbers: dict[str, float]) -> dict[str, float]:
         """Sums over all devices."""
@@ -250,20 +258,18 @@ class Stage:
         assert isinstance(summed, Tensor)
         return dict(zip(names, summed.tolist(), strict=True))
 
-    def _part(self, batch: RunBatch) -> Part:
-        settings, position = self.settings, self.position
-        random = np.random.default_rng(
-            (settings.seed, settings.stage, position.epoch, position.batch, 1)
-        )
-        longest = batch.rows.shape[1]
-        every = min(settings.decoded_every, longest)
-        columns = np.arange(int(random.integers(every)), longest, every)
-        hidden = _hidden(batch.present, self.objective.model.config.modalities,
-                         probability=settings.modality_dropout, random=random)  # fmt: skip
-        part = as_part(batch, columns, hidden, self.fabric.device)
-        if self.fabric.world_size == 1:
-            return part
-        return own_share(part, self.fabric.global_rank, self.fabric.world_size)
+    def _loaded(self, place: _Place) -> Part:
+        return self.part(self.rows.windows.batch(place.runs), place.epoch, place.batch)
+
+    def part(self, batch: RunBatch, epoch: int, number: int) -> Part:
+        """This device's part of a batch, still on the processor; pinned where a GPU takes it."""
+        own, modalities = self.settings, self.objective.model.config.modalities
+        random = np.random.default_rng((own.seed, own.stage, epoch, number, 1))
+        part = drawn_part(batch, modalities, decoded_every=own.decoded_every,
+                          modality_dropout=own.modality_dropout, random=random)  # fmt: skip
+        if self.fabric.world_size > 1:
+            part = own_share(part, self.fabric.global_rank, self.fabric.world_size)
+        return pinned(part) if self.fabric.device.type == "cuda" else part
 
     def _end_of_epoch(self) -> None:
         position = self.position
@@ -375,23 +381,18 @@ class Stage:
             group["lr"] = self.position.learning_rate
 
 
+def _gathered_statistics(objective: Objective) -> list[Tensor]:
+    """What norms gather while they learn; those of frozen parts stay as they are."""
+    learning = [each for each in objective.modules() if each.training]
+    return [buffer for each in learning for buffer in each.buffers(recurse=False)]
+
+
+def _are_finite(gradients: Sequence[Tensor]) -> bool:
+    """One reading for all of them: what is no number, or infinite, spoils its tensor's sum."""
+    return bool(torch.isfinite(torch.stack([each.sum() for each in gradients])).all())
+
+
 def _is_out_of_memory(error: Exception) -> bool:
     """PyTorch has an error for it on accelerators only; on a processor a sentence tells."""
     known = isinstance(error, torch.OutOfMemoryError | MemoryError)
     return known or "not enough memory" in str(error) or "can't allocate" in str(error)
-
-
-def _hidden(
-    present: dict[Modality, BoolArray],
-    modalities: Sequence[Modality],
-    *,
-    probability: float,
-    random: np.random.Generator,
-) -> dict[Modality, BoolArray]:
-    """Which modalities the estimate may not see; a row that would lose all keeps all."""
-    if probability <= 0:
-        return {}
-    there = np.stack([present[name] for name in modalities])
-    hidden = there & (random.random(there.shape) < probability)
-    hidden &= (there & ~hidden).any(axis=0)
-    return dict(zip(modalities, hidden, strict=True))

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from affectscope.datasets.runs import RunBatch
-from affectscope.models.bmmn import BMMN
+from affectscope.models.bmmn import BMMN, face_features
 from affectscope.models.dense import Runs, estimate_runs, reconstruct_runs
 from affectscope.records import TARGETS, Modality
 from affectscope.training.losses import rated, reconstruction_error, target_error
@@ -73,6 +73,23 @@ class Objective(nn.Module):
 
     def forward(self, part: Part) -> dict[str, Tensor]:
         """Sums of errors: "targets", "ecg", "eda", as far as the kind has them."""
+        if not torch.is_autocast_enabled("cpu"):
+            return self._sums(part)
+        # On a processor bfloat16 pays for the face encoder alone: the bio encoders are spectra.
+        part = part._replace(runs=self._with_features(part.runs))
+        with torch.autocast("cpu", enabled=False):
+            return self._sums(part)
+
+    def _with_features(self, runs: Runs) -> Runs:
+        """Pictures become features here; whatever else the face is stays."""
+        if self.kind == "reconstruction" or self.model.face is None:
+            return runs
+        if runs.face is None or runs.face.ndim == 2:
+            return runs
+        features = face_features(self.model.face, runs.face, runs.present["face"])
+        return runs._replace(face=features.float())
+
+    def _sums(self, part: Part) -> dict[str, Tensor]:
         model = self.model
         sums: dict[str, Tensor] = {}
         if self.kind == "reconstruction":

@@ -282,8 +282,12 @@ def _not_writable(path: Path, error: OSError) -> OutputError:
 
 
 def copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors as they are now, on the processor."""
-    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
+    """The tensors as they are now, on the processor, laid out plainly as a file needs them."""
+    plain = torch.contiguous_format
+    return {
+        name: tensor.detach().to("cpu", copy=True, memory_format=plain)
+        for name, tensor in tensors.items()
+    }
 
 
 def adam_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -310,6 +314,8 @@ def restore_adam(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]
                 "The run's state belongs to an optimiser of other parameters.",
                 "Start in a new folder.",
             )
-        memory.setdefault(int(number), {})[name] = value.clone()
+        # Adam walks through weights and memory alike: both are to be laid out in the same way.
+        like = torch.empty_like(learnt[int(number)] if value.dim() else value, device="cpu")
+        memory.setdefault(int(number), {})[name] = like.copy_(value)
     whole = optimiser.state_dict()
     optimiser.load_state_dict({"state": memory, "param_groups": whole["param_groups"]})

@@ -80,7 +80,7 @@ class Runner:
         self._settings = settings
         memory = int(_SHARE_OF_MEMORY * memory_of_machine())
         self._worker: StandingWorker[PageTask] = StandingWorker(
-            make_work, Watch(silence=_SILENCE_SECONDS, memory=memory)
+            make_work, Watch(silence=_SILENCE_SECONDS, memory=memory, threads=None)
         )
         self._stopped = threading.Event()
         self._threads: list[threading.Thread] = []

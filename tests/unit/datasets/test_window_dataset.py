@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -17,8 +19,8 @@ from affectscope.datasets.window_dataset import (
     WindowStream,
     analyse_body,
 )
-from affectscope.preprocessing.windows import Preprocessing
-from affectscope.records import Recording
+from affectscope.preprocessing.windows import Preprocessing, cut_windows
+from affectscope.records import ExcludedSpan, Recording
 
 PREPROCESSING = Preprocessing()
 
@@ -36,7 +38,7 @@ def no_face_model() -> tuple[bytes, bytes]:
     raise AssertionError("a recording without a video needs no face model")
 
 
-def stream(recording: Recording, **settings: float) -> WindowStream:
+def stream(recording: Recording, **settings: Any) -> WindowStream:
     return WindowStream(
         recording=recording,
         body=analyse_body(recording),
@@ -59,17 +61,35 @@ def test_rows_do_not_depend_on_the_batch_size(recording: Recording) -> None:
     large = next(iter(stream(recording, rate=2.0, batch_size=1000)))
     small = list(stream(recording, rate=2.0, batch_size=7))
     for name in ("ecg", "eda"):
-        joined = np.concatenate([batch.inputs[name] for batch in small])
-        np.testing.assert_array_equal(joined, large.inputs[name])
+        joined = np.concatenate([batch.inputs[name].values() for batch in small])
+        np.testing.assert_array_equal(joined, large.inputs[name].values())
 
 
 def test_a_masked_span_is_absent_and_zero(recording: Recording) -> None:
     batch = next(iter(stream(recording, rate=2.0, batch_size=1000)))
     inside = (batch.times > 13) & (batch.times < 17)
     assert not batch.present["eda"][inside].any()
-    assert (batch.inputs["eda"][inside] == 0).all()
+    assert (batch.inputs["eda"].values()[inside] == 0).all()
+    assert (batch.inputs["eda"].values()[batch.present["eda"]] != 0).any()
     assert batch.present["ecg"][inside].all()
     assert not batch.present_matrix[:, 0].any()  # no face at all
+
+
+def test_rows_hold_the_windows_that_would_be_cut(recording: Recording) -> None:
+    walked = stream(recording, rate=2.0, batch_size=1000)
+    batch = next(iter(walked))
+    for name, signal in walked.signals().items():
+        cut, usable = cut_windows(signal, batch.times, PREPROCESSING)
+        np.testing.assert_array_equal(batch.inputs[name].values(), cut)
+        np.testing.assert_array_equal(batch.present[name], usable)
+
+
+def test_a_span_that_is_left_out_is_absent_and_zero(recording: Recording) -> None:
+    spans = (ExcludedSpan("ecg", 12.0, 15.0, "a cough"),)
+    batch = next(iter(stream(recording, rate=2.0, batch_size=1000, excluded=spans)))
+    inside = (batch.times >= 12.0) & (batch.times < 15.0)
+    assert not batch.present["ecg"][inside].any()
+    assert (batch.inputs["ecg"].values()[inside] == 0).all()
 
 
 def test_a_key_carries_the_window(recording: Recording) -> None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,16 +17,18 @@ from affectscope.inference.predictor import Predictor
 from affectscope.models.bmmn import BMMN, BMMNConfig
 from affectscope.models.checkpoint import Checkpoint
 from affectscope.preprocessing.face_quality import FACTORS
-from affectscope.preprocessing.windows import Preprocessing
+from affectscope.preprocessing.windows import NetworkSignal, Preprocessing, Windows
 from affectscope.records import MODALITIES, TARGETS, Population, Recording
 
 PREPROCESSING = Preprocessing()
 COUNT = 5
 
 
-def predictor(population: Population = "people", targets: tuple[str, ...] = TARGETS) -> Predictor:
+def predictor(
+    population: Population = "people", targets: tuple[str, ...] = TARGETS, hidden: int = 0
+) -> Predictor:
     torch.manual_seed(0)
-    config = BMMNConfig(variant="bmmn_bae_2", face_encoder="small", targets=targets)
+    config = BMMNConfig(face_encoder="small", targets=targets, hidden=hidden)
     checkpoint = Checkpoint(config, PREPROCESSING, population, ("s1",))
     return Predictor(BMMN(config).eval(), checkpoint, "0" * 12)
 
@@ -82,6 +89,81 @@ def test_rows_without_anything_usable_are_not_scored() -> None:
     values = scorer.score(one)
     assert np.isnan(values[2]).all()
     assert np.isfinite(values[[0, 1, 3, 4]]).all()
+
+
+SIGNALS = {
+    name: NetworkSignal(
+        np.random.default_rng(seed).random(4000, dtype=np.float32), np.ones(4000, bool), 128.0, 0.0
+    )
+    for seed, name in enumerate(("ecg", "eda"))
+}
+
+
+def of_signals(times: np.ndarray) -> WindowBatch:
+    """Windows of whole signals, 31 s long, that nobody has cut."""
+    windows = {
+        name: Windows.centred(signal, times, PREPROCESSING) for name, signal in SIGNALS.items()
+    }
+    return replace(
+        batch(slice(0)),
+        keys=tuple(PREPROCESSING.key("s", "t", float(time)) for time in times),
+        inputs=windows,
+        present={name: own.usable for name, own in windows.items()},
+    )
+
+
+def cut(rows: WindowBatch) -> WindowBatch:
+    return replace(rows, inputs={name: own.values() for name, own in rows.inputs.items()})
+
+
+@pytest.mark.parametrize("hidden", [0, 64])
+def test_windows_of_a_whole_signal_score_as_cut_ones(hidden: int) -> None:
+    scorer, rows = predictor(hidden=hidden), of_signals(np.arange(0.0, 31.0, 0.37))
+    assert not rows.present["ecg"].all()
+    found, expected = scorer.score(rows), scorer.score(cut(rows))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    torch.testing.assert_close(
+        torch.from_numpy(found).float(), reference(scorer, rows), atol=1e-5, rtol=0, equal_nan=True
+    )
+
+
+def reference(scorer: Predictor, rows: WindowBatch) -> torch.Tensor:
+    """The network's own estimate of windows, within its ranges."""
+    inputs = {name: torch.from_numpy(own) for name, own in cut(rows).inputs.items()}
+    present = {name: torch.from_numpy(own) for name, own in rows.present.items()}
+    with torch.no_grad():
+        estimate = scorer.model.estimate(inputs, present)
+    lower = torch.tensor([-1.0] * 3 + [0.0] * 7)
+    seen = torch.stack(list(present.values())).any(dim=0)
+    return torch.where(seen[:, None], estimate.clamp(min=lower).clamp(max=1.0), torch.nan)
+
+
+def test_threads_that_ask_out_of_order_get_what_one_gets() -> None:
+    times = np.arange(4.0, 28.0, 0.25)
+    expected = predictor().score(of_signals(times))
+    scorer, parts = predictor(), np.array_split(times, 12)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda own: scorer.score(of_signals(own)), reversed(parts)))
+    np.testing.assert_array_equal(np.concatenate(found[::-1]), expected)
+
+
+def test_a_signal_is_let_go_with_its_recording() -> None:
+    scorer, rows = predictor(), of_signals(np.array([10.0]))
+    once = {name: replace(own, signal=replace(own.signal)) for name, own in rows.inputs.items()}
+    scorer.score(replace(rows, inputs=once))
+    gone = weakref.ref(once["ecg"].signal)
+    once.clear()
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_modality_is_left_out_of_shares_as_of_a_batch() -> None:
+    scorer, rows = predictor(), batch()
+    shares = scorer.shares(rows)
+    for name in MODALITIES:
+        present = {other: there for other, there in rows.present.items() if other != name}
+        found = scorer.values(shares, present)
+        np.testing.assert_allclose(found, scorer.score(batch(absent=(name,))), atol=1e-6)
 
 
 def test_targets_that_the_network_lacks_are_empty() -> None:

@@ -58,7 +58,7 @@ def plain(codes: tuple[int, int, int], pixel_format: str, side: int = 64) -> av.
 
 def shown(frame: av.VideoFrame) -> NDArray[np.uint8]:
     """The colour of a picture's middle."""
-    return Presentation.of(frame, None).rgb(frame)[32, 32]
+    return Presentation.of(frame, None).picture(frame).rgb[32, 32]
 
 
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv420p10le", "yuv422p", "yuv422p10le"])
@@ -165,6 +165,19 @@ def test_V10_interlaced_video_is_told(tmp_path: Path) -> None:
     options = {"x264-params": "log-level=none:interlaced=1:tff=1"}
     (notice,) = read(write_portrait(tmp_path / "a.mp4", options=options))[1]
     assert notice.code == "W_INTERLACED"
+
+
+def test_V10_interlaced_video_is_converted_where_it_is_decoded(tmp_path: Path) -> None:
+    """swscale converts its two fields each for itself, which planes do not tell."""
+    options = {"x264-params": "log-level=none:interlaced=1:tff=1"}
+    path = write_portrait(tmp_path / "a.mp4", options=options)
+    with av.open(str(path)) as container:
+        first = next(container.decode(video=0))
+        expected = first.to_ndarray(format="rgb24")
+        assert first.interlaced_frame
+    frame = next(iter(FrameReader(inspect_video(path))))
+    assert frame.picture.planes is None
+    np.testing.assert_array_equal(frame.rgb, expected)
 
 
 @pytest.mark.parametrize("pixel", [Fraction(4, 3), Fraction(1, 2), Fraction(16, 11)])

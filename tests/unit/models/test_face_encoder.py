@@ -4,7 +4,7 @@ import sys
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from affectscope.errors import MissingExtraError, ModelError
@@ -62,6 +62,12 @@ def test_the_registry_is_what_build_offers() -> None:
 def test_resnet_has_the_documented_size(resnet: ResNet50) -> None:
     assert sum(parameter.numel() for parameter in resnet.parameters()) == 23_508_032
     assert "23,508,032" in (sys.modules[ResNet50.__module__].__doc__ or "")
+
+
+def test_resnet_lays_its_convolutions_out_with_channels_last(resnet: ResNet50) -> None:
+    kernels = [each.weight for each in resnet.modules() if isinstance(each, nn.Conv2d)]
+    assert len(kernels) == 53
+    assert all(each.is_contiguous(memory_format=torch.channels_last) for each in kernels)
 
 
 def test_resnet_parameters_have_torchvisions_names(resnet: ResNet50) -> None:

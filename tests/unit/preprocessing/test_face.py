@@ -18,10 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
+from affectscope.datasets.synthetic import random_course, synthetic_person
+from affectscope.datasets.synthetic_face import face_course, frames
 from affectscope.errors import MissingExtraError, ModelError
 from affectscope.io.model_files import face_model
 from affectscope.io.video import FrameReader, inspect_video
-from affectscope.picture import ImageArray, Picture
+from affectscope.picture import ImageArray, Picture, Planes
 from affectscope.preprocessing.chosen_person import PersonTracker
 from affectscope.preprocessing.face import (
     EYE_DISTANCE,
@@ -34,7 +36,7 @@ from affectscope.preprocessing.face import (
     align_face,
 )
 from affectscope.preprocessing.face_quality import face_quality
-from affectscope.preprocessing.face_tracking import FaceSample, follow_face
+from affectscope.preprocessing.face_tracking import FaceSample, PersonSearch, follow_face
 from affectscope.records import FloatArray, Frame, PersonChoice, PersonRule
 
 
@@ -79,16 +81,16 @@ def follow(
     rate: float = 10.0,
 ) -> list[FaceSample]:
     frames = (Frame(i, i / rate, Picture(rgb)) for i, rgb in enumerate(pictures))
-    tracker = PersonTracker(PersonChoice(rule))
-    return list(follow_face(frames, detector, tracker=tracker, crop_size=112, minimum_quality=0.3))
+    search = PersonSearch(detector, PersonTracker(PersonChoice(rule)))
+    return list(follow_face(frames, search, crop_size=112, minimum_quality=0.3))
 
 
 def clip(
     real_data: Path, name: str, detector: FaceDetector, rate: float | None = None
 ) -> list[FaceSample]:
     frames = FrameReader(inspect_video(real_data / "faces" / name), rate=rate)
-    tracker = PersonTracker(PersonChoice("largest"))
-    return list(follow_face(frames, detector, tracker=tracker, crop_size=224, minimum_quality=0.3))
+    search = PersonSearch(detector, PersonTracker(PersonChoice("largest")))
+    return list(follow_face(frames, search, crop_size=224, minimum_quality=0.3))
 
 
 def coverage(samples: list[FaceSample]) -> float:
@@ -340,6 +342,82 @@ def test_beyond_the_edge_is_black(portrait: Image.Image) -> None:
     assert (crop[60:, 60:] == 200).all()
     outside = align_face(np.full((300, 300, 3), 200, np.uint8), points - 4000, 96)
     assert (outside == 0).all()
+
+
+def planar(rgb: ImageArray, color_range: int = 1) -> Picture:
+    """The picture as a decoder gives it."""
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24").reformat(
+        format="yuv420p", dst_color_range=color_range
+    )
+    y, u, v = (
+        np.frombuffer(memoryview(plane), np.uint8)
+        .reshape(plane.height, plane.line_size)[:, : plane.width]
+        .copy()
+        for plane in frame.planes
+    )
+    return Picture(Planes(y, u, v, matrix=2, color_range=color_range))
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0, 2.6])  # enlarged; nearly as it is; reduced first
+@pytest.mark.parametrize("angle", [0, 17])
+@pytest.mark.parametrize("color_range", [1, 2])
+def test_a_crop_of_planes_is_like_that_of_their_colours(
+    portrait: Image.Image, share: float, angle: int, color_range: int
+) -> None:
+    size = (round(portrait.width * share) // 2 * 2, round(portrait.height * share) // 2 * 2)
+    turned = portrait.rotate(angle, Image.Resampling.BICUBIC).resize(size)
+    points = key_points(np.array([265.0, 190.0]) * share, 87 * share, np.radians(angle))
+    picture = planar(np.asarray(turned), color_range)
+    crop = align_face(picture, points, 224).astype(int)
+    expected = align_face(Picture(picture.rgb.copy()), points, 224)
+    difference = abs(crop - expected)
+    assert crop.shape == (224, 224, 3)
+    assert difference.mean() < 2
+    assert np.percentile(difference, 99) < 16
+
+
+def test_a_real_crop_of_planes_is_like_that_of_their_colours(
+    real_data: Path, detector: FaceDetector
+) -> None:
+    path = real_data / "faces" / "single_face.mp4"
+    frame = next(iter(FrameReader(inspect_video(path))))
+    assert frame.picture.planes is not None
+    (face,) = detector.detect(frame.picture)
+    (again,) = detector.detect(frame.rgb)
+    np.testing.assert_array_equal(face.key_points, again.key_points)
+    (near,) = detector.detect_around(frame.picture, face.box)
+    (near_again,) = detector.detect_around(frame.rgb, face.box)
+    np.testing.assert_array_equal(near.key_points, near_again.key_points)
+    crop = align_face(frame.picture, near.key_points, 224).astype(int)
+    expected = align_face(frame.rgb, near.key_points, 224)
+    assert abs(crop - expected).mean() < 2
+    qualities = [face_quality(one.astype(np.uint8), near).overall for one in (crop, expected)]
+    assert qualities[0] == pytest.approx(qualities[1], abs=0.02)
+
+
+def test_a_simulated_crop_of_planes_is_like_that_of_their_colours() -> None:
+    generator = np.random.default_rng(2)
+    person, course = synthetic_person("simulated", 2), random_course(10.0, 2)
+    shown = face_course(person.face, course.labels(), duration=10.0, generator=generator)
+    (batch,) = frames(
+        person.face, shown, times=np.array([1.0]), visible=np.ones(1, bool), generator=generator
+    )
+    stored = av.VideoFrame.from_ndarray(np.ascontiguousarray(batch[0]), format="yuv420p")
+    rgb = np.asarray(stored.to_ndarray(format="rgb24"))
+    points = key_points(np.array(rgb.shape[1::-1]) / (2, 2.5), rgb.shape[0] / 6, 0.1)
+    picture = planar(rgb)
+    crop = align_face(picture, points, 112).astype(int)
+    assert abs(crop - align_face(Picture(picture.rgb.copy()), points, 112)).mean() < 2
+
+
+@pytest.mark.parametrize("color_range", [1, 2])
+def test_beyond_the_edge_of_planes_is_black(color_range: int) -> None:
+    points = key_points(np.array([5.0, 5.0]), 60, 0.0)
+    picture = planar(np.full((300, 300, 3), 200, np.uint8), color_range)
+    crop = align_face(picture, points, 96)
+    assert (crop[:20, :20] == 0).all()
+    assert (abs(crop[60:, 60:].astype(int) - 200) <= 2).all()
+    assert (align_face(picture, points - 4000, 96) == 0).all()
 
 
 # --- quality

@@ -16,8 +16,9 @@ from affectscope.datasets.synthetic_face import face_course, frames
 from affectscope.io.video import FrameReader, inspect_video
 from affectscope.picture import ImageArray
 from affectscope.preprocessing.face import FaceDetection, FaceDetector, align_face, crop_points
-from affectscope.preprocessing.face_occlusion import hidden_measures
+from affectscope.preprocessing.face_occlusion import _likeness, hidden_measures
 from affectscope.preprocessing.face_quality import FACTORS, UNSEEN, FaceQuality, face_quality
+from affectscope.records import FloatArray
 from face_covers import COVERS, cover
 
 LIMIT = 0.3
@@ -145,3 +146,29 @@ def test_an_evenly_grey_crop_shows_no_face() -> None:
     places = ((40, 40), (60, 40), (50, 50), (50, 62), (30, 42), (70, 42))
     grey = np.full((224, 224, 3), 128, np.uint8)
     assert min(hidden_measures(grey, np.array(places, dtype=np.float64)).values()) == 0.0
+
+
+def test_the_likeness_of_two_patches_is_the_best_correlation_over_shifts() -> None:
+    chance = np.random.default_rng(4)
+    one, two = chance.uniform(1.6, 5.6, (2, 56, 56))
+    for x, y in ((0.5, 0.4), (0.0, 1.0), (0.97, 0.03)):
+        found = _likeness(one, two, places=((x, y), (1 - x, y)), half=(0.2, 0.1))
+        width, height, shift = 11, 6, 3
+        margin = width + shift
+        padded = [np.pad(values, margin, mode="edge") for values in (one, two)]
+        here, there, row = (min(round(share * 56), 55) + margin for share in (x, 1 - x, y))
+
+        def patch(
+            values: FloatArray, column: int, row: int, width: int = width, height: int = height
+        ) -> FloatArray:
+            rows = slice(row - height, row + height + 1)
+            return values[rows, column - width : column + width + 1].ravel()
+
+        wanted = patch(padded[0], here, row)
+        moves = range(-shift, shift + 1)
+        expected = max(
+            np.corrcoef(wanted, patch(padded[1], there + right, row + down))[0, 1]
+            for right in moves
+            for down in moves
+        )
+        assert found == pytest.approx(expected, abs=1e-9)

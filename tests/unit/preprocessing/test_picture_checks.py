@@ -17,7 +17,7 @@ from affectscope.datasets.window_dataset import StreamSettings, WindowStream, an
 from affectscope.errors import ModelError
 from affectscope.io.model_files import face_model
 from affectscope.io.video import FrameReader, inspect_video
-from affectscope.picture import ImageArray, Picture
+from affectscope.picture import ImageArray, Picture, Planes
 from affectscope.preprocessing.face_quality import UNSEEN
 from affectscope.preprocessing.face_tracking import FaceSample
 from affectscope.preprocessing.picture_checks import PictureChecks, cell_levels, shows_nothing
@@ -162,6 +162,31 @@ def test_V19_a_clock_in_a_black_picture_is_no_picture() -> None:
     black[4:14, 4:70] = 255
     assert shows_nothing(cell_levels(black))
     assert not shows_nothing(cell_levels(next(swaying(1))))
+
+
+@pytest.mark.parametrize(("height", "width"), [(240, 320), (250, 334), (30, 20)])
+def test_cells_hold_the_mean_luminance_of_either_range(height: int, width: int) -> None:
+    grey = np.random.default_rng(1).integers(0, 256, (height, width), dtype=np.uint8)
+    rows, columns = min(36, height), min(64, width)
+    tall, wide = height // rows, width // columns
+    kept = grey[: rows * tall, : columns * wide].astype(float)
+    expected = kept.reshape(rows, tall, columns, wide).mean(axis=(1, 3))
+    even = np.full((height // 2, width // 2), 128, np.uint8)
+    full = Planes(grey, even, even, matrix=1, color_range=2)
+    limited = Planes(grey, even, even, matrix=1, color_range=1)
+    rgb = np.repeat(grey[:, :, None], 3, axis=2)
+    np.testing.assert_allclose(cell_levels(rgb), expected, atol=1e-4)
+    np.testing.assert_allclose(cell_levels(Picture(full)), expected, atol=1e-4)
+    np.testing.assert_allclose(
+        cell_levels(Picture(limited)), (expected - 16) * 255 / 219, atol=1e-4
+    )
+
+
+def test_the_largest_cells_do_not_overflow() -> None:
+    white = np.full((8192, 64), 255, np.uint8)
+    even = np.full((4096, 32), 128, np.uint8)
+    levels = cell_levels(Picture(Planes(white, even, even, matrix=1, color_range=2)))
+    assert (levels == 255).all()
 
 
 def test_V19_a_test_card_is_told_and_never_scored(tmp_path: Path) -> None:

@@ -19,13 +19,13 @@ from affectscope.datasets.synthetic import (
 )
 from affectscope.datasets.window_dataset import WindowBatch, WindowStream, analyse_body
 from affectscope.evaluation.phases import default_phases
-from affectscope.inference.predictor import Predictor
+from affectscope.inference.predictor import Predictor, Shares
 from affectscope.io.session import Session
 from affectscope.models.bmmn import BMMN, BMMNConfig
 from affectscope.models.checkpoint import Checkpoint
 from affectscope.preprocessing.face_quality import FACTORS
 from affectscope.preprocessing.windows import Preprocessing, cut_windows
-from affectscope.records import TARGETS, ClockAlignment, Modality
+from affectscope.records import MODALITIES, TARGETS, ClockAlignment, Modality
 from affectscope.therapy.alignment import alignment_content, alignment_result
 from affectscope.therapy.certificate import MOST_ROWS, SHIFT, ShiftProbe
 
@@ -54,6 +54,10 @@ def predictor(modalities: tuple[Modality, ...] = ("face", "ecg", "eda")) -> Pred
     return Predictor(BMMN(config).eval(), checkpoint, "0" * 12)
 
 
+def no_shares(count: int) -> Shares:
+    return {name: np.zeros((count, len(TARGETS)), np.float32) for name in MODALITIES}
+
+
 def batch(stream: WindowStream, times: np.ndarray) -> WindowBatch:
     """Rows with made-up faces and the stream's own signal windows."""
     random = np.random.default_rng(0)
@@ -76,9 +80,10 @@ def test_shifted_rows_are_those_of_a_signal_that_started_later(stream: WindowStr
     for name, signal in stream.signals().items():
         later = replace(signal, start_time=signal.start_time + 0.5)
         expected, present = cut_windows(later, times[rows], PREPROCESSING)
-        np.testing.assert_array_equal(moved.inputs[name], expected)
+        cut = moved.inputs[name].values()
+        np.testing.assert_array_equal(cut, expected)
         np.testing.assert_array_equal(moved.present[name], present)
-        assert not np.array_equal(moved.inputs[name], before.inputs[name][rows])
+        assert not np.array_equal(cut, before.inputs[name][rows].values())
     np.testing.assert_array_equal(moved.inputs["face"], before.inputs["face"][rows])
     assert moved.keys == (before.keys[0], before.keys[2])
 
@@ -87,7 +92,7 @@ def test_the_certificate_tells_the_larger_effect_of_the_two_shifts(stream: Windo
     scorer, times = predictor(), np.arange(6.0, 54.0, 4.0)
     probe, rows = ShiftProbe(stream, scorer), batch(stream, times)
     values = scorer.score(rows)
-    probe.add(rows, values)
+    probe.add(rows, scorer.shares(rows))
     phases = default_phases(0.0, SECONDS)[0]
     found = probe.certificate(session(stream), phases)
     assert found.moved is not None
@@ -117,13 +122,16 @@ def test_rows_are_spread_evenly_and_never_too_many(stream: WindowStream) -> None
 
         checkpoint = predictor().checkpoint
 
-        def score(self, rows: WindowBatch) -> np.ndarray:
-            return np.zeros((len(rows.keys), len(TARGETS)))
+        def shares(self, rows: WindowBatch) -> Shares:
+            return no_shares(len(rows.keys))
+
+        def values(self, shares: Shares, _present: object) -> np.ndarray:
+            return np.zeros(shares["face"].shape)
 
     probe = ShiftProbe(stream, Counting())  # type: ignore[arg-type]
     for start in np.arange(5.0, 55.0, 2.5):
         rows = batch(stream, start + np.arange(20) / 8)
-        probe.add(rows, np.zeros((20, len(TARGETS))))
+        probe.add(rows, no_shares(20))
     taken = np.concatenate(probe.times)
     assert 150 < len(taken) <= MOST_ROWS
     assert np.diff(taken).max() <= 2 * SECONDS / MOST_ROWS
@@ -138,7 +146,7 @@ def test_without_a_face_and_a_signal_to_compare_the_reason_is_told(
 ) -> None:
     probe = ShiftProbe(stream, scorer)
     rows = batch(stream, np.array([20.0]))
-    probe.add(rows, None if scorer is None else scorer.score(rows))
+    probe.add(rows, None if scorer is None else scorer.shares(rows))
     found = probe.certificate(session(stream), default_phases(0.0, SECONDS)[0])
     assert found.moved is None
     assert says in found.not_moved
@@ -148,7 +156,7 @@ def test_a_session_without_a_face_has_no_row_to_shift(stream: WindowStream) -> N
     probe = ShiftProbe(stream, predictor())
     rows = batch(stream, np.array([20.0]))
     rows.present["face"][:] = False
-    probe.add(rows, np.zeros((1, len(TARGETS))))
+    probe.add(rows, no_shares(1))
     found = probe.certificate(session(stream), default_phases(0.0, SECONDS)[0])
     assert (found.rows, found.moved) == (0, None)
     assert "both a face and a signal" in found.not_moved

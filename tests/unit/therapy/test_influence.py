@@ -14,7 +14,7 @@ import torch
 
 from affectscope.datasets.window_dataset import WindowBatch
 from affectscope.evaluation.phases import Phases
-from affectscope.inference.predictor import Predictor
+from affectscope.inference.predictor import Predictor, Shares
 from affectscope.models.bmmn import BMMN, BMMNConfig
 from affectscope.models.checkpoint import Checkpoint
 from affectscope.pages import environment
@@ -91,6 +91,10 @@ def body_rows(times: np.ndarray) -> WindowBatch:
     )
 
 
+def no_shares(count: int) -> Shares:
+    return {name: np.zeros((count, len(TARGETS)), np.float32) for name in BODY}
+
+
 def without(rows: WindowBatch, name: Modality) -> WindowBatch:
     nowhere = np.zeros(len(rows.keys), dtype=bool)
     return replace(rows, present=rows.present | {name: nowhere})
@@ -99,7 +103,7 @@ def without(rows: WindowBatch, name: Modality) -> WindowBatch:
 def probed(scorer: Predictor, *batches: WindowBatch) -> InfluenceProbe:
     probe = InfluenceProbe(scorer)
     for each in batches:
-        probe.add(each, scorer.score(each))
+        probe.add(each, scorer.shares(each))
     return probe
 
 
@@ -117,23 +121,28 @@ def gaps() -> WindowBatch:
     )
 
 
-def test_rows_scored_together_equal_separate_scores_without_each_modality() -> None:
+def test_leaving_a_modality_out_is_scoring_rows_that_lack_it() -> None:
     scorer, rows = predictor(), gaps()
-    together = scorer.score_leaving_out(rows, np.arange(len(rows.keys)))
-    np.testing.assert_array_equal(together[0], scorer.score(rows))
+    moved = found(scorer, rows).moved
+    estimates = scorer.score(rows)
     for place, name in enumerate(MODALITIES):
-        np.testing.assert_array_equal(together[1 + place], scorer.score(without(rows, name)))
-    assert np.isnan(together[:, 8]).all()
+        expected = (estimates - scorer.score(without(rows, name)))[:, SHOWN]
+        told = np.isfinite(moved[:, place])
+        np.testing.assert_allclose(moved[:, place][told], expected[told], atol=1e-6)
 
 
-def test_a_batch_that_lacks_a_modality_altogether_is_scored_without_it() -> None:
+def test_a_batch_that_lacks_a_modality_altogether_is_probed_without_it() -> None:
     scorer, whole = predictor(), batch(np.arange(3.0))
-    rows = replace(whole, inputs={name: whole.inputs[name] for name in BODY})
-    together = scorer.score_leaving_out(rows, np.array([0, 2]))
-    np.testing.assert_allclose(together[0], scorer.score(rows)[[0, 2]], atol=1e-6)
-    np.testing.assert_array_equal(together[1], together[0])
-    nothing = replace(rows, inputs={}, present={})
-    assert np.isnan(scorer.score_leaving_out(nothing, np.array([1]))).all()
+    rows = replace(
+        whole,
+        inputs={name: whole.inputs[name] for name in BODY},
+        present={name: whole.present[name] for name in BODY},
+    )
+    moved = found(scorer, rows).moved
+    assert np.isnan(moved[:, MODALITIES.index("face")]).all()
+    assert np.isfinite(moved[:, 1:]).all()
+    nothing = found(scorer, replace(rows, inputs={}, present={}))
+    assert np.isnan(nothing.moved).all()
 
 
 @pytest.mark.parametrize("modality", MODALITIES)
@@ -209,7 +218,7 @@ def test_at_most_one_row_a_second_is_taken_evenly(rate: float, expected: float) 
     probe = InfluenceProbe(predictor(BODY))
     for times in np.array_split(3.3 + np.arange(round(40 * rate)) / rate, 7):
         if len(times):
-            probe.add(body_rows(times), np.zeros((len(times), len(TARGETS))))
+            probe.add(body_rows(times), no_shares(len(times)))
     assert len(probe.times) == 40 / expected
     np.testing.assert_allclose(np.diff(probe.times), expected, atol=1 / 30 + 1e-9)
 
@@ -220,7 +229,7 @@ def test_a_long_session_keeps_a_bounded_number_of_rows_evenly(
     monkeypatch.setattr(module, "MOST_ROWS", 24)
     probe, kept = InfluenceProbe(predictor(BODY)), []
     for start in np.arange(0.0, 100.0, 10.0):
-        probe.add(body_rows(start + np.arange(10.0)), np.zeros((10, len(TARGETS))))
+        probe.add(body_rows(start + np.arange(10.0)), no_shares(10))
         kept.append(len(probe.times))
     assert max(kept) <= 24
     np.testing.assert_array_equal(probe.times, np.arange(0.0, 100.0, 8.0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -152,6 +154,24 @@ def test_a_batch_without_anything_to_learn_from_is_zero() -> None:
     loss, gradient = loss_and_gradient(objective, [part], part)
     assert loss == 0
     assert not gradient.any()
+
+
+def test_bfloat16_on_a_processor_is_the_face_encoders_alone() -> None:
+    batch = made_up()
+    pictures = np.random.default_rng(1).integers(0, 256, (RUNS * ROWS, 3, 224, 224), dtype=np.uint8)
+    signals = {name: values.astype(np.float32) for name, values in batch.signals.items()}
+    part = part_of(replace(batch, signals=signals, face=pictures))
+    objective = Objective(network().float(), "joint")
+    exact = sums(objective, part)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = sums(objective, part)
+    assert mixed["targets"] == pytest.approx(exact["targets"], rel=0.05)
+    assert mixed["targets"] != exact["targets"]
+    assert (mixed["ecg"], mixed["eda"]) == (exact["ecg"], exact["eda"])
+    without = part_of(replace(batch, signals=signals, face=None))
+    expected = sums(objective, without)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert sums(objective, without) == expected
 
 
 def sums(objective: Objective, part: Part) -> dict[str, float]:

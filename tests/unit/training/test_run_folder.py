@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load, save
 
 from affectscope.errors import ModelError, OutputError
 from affectscope.io import files
@@ -37,6 +38,7 @@ from affectscope.training.run_folder import (
     StepLog,
     adam_tensors,
     code_fingerprint,
+    copied,
     held,
     restore_adam,
 )
@@ -558,15 +560,16 @@ def test_differences_name_each_leaf() -> None:
     assert differences(before, before) == []
 
 
-def test_an_optimiser_goes_on_as_if_it_had_not_stopped() -> None:
-    def learner() -> tuple[torch.nn.Linear, torch.optim.Adam]:
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_an_optimiser_goes_on_as_if_it_had_not_stopped(memory_format: torch.memory_format) -> None:
+    def learner() -> tuple[torch.nn.Conv2d, torch.optim.Adam]:
         torch.manual_seed(0)
-        layer = torch.nn.Linear(3, 2)
-        return layer, torch.optim.Adam(layer.parameters(), lr=0.1)
+        layer = torch.nn.Conv2d(3, 2, 2).to(memory_format=memory_format)
+        return layer, torch.optim.Adam(layer.parameters(), lr=0.1, fused=True)
 
-    def learn(layer: torch.nn.Linear, adam: torch.optim.Adam) -> None:
+    def learn(layer: torch.nn.Conv2d, adam: torch.optim.Adam) -> None:
         adam.zero_grad()
-        layer(torch.ones(1, 3)).square().sum().backward()
+        layer(torch.arange(27.0).view(1, 3, 3, 3)).square().sum().backward()
         adam.step()
 
     layer, adam = learner()
@@ -574,7 +577,8 @@ def test_an_optimiser_goes_on_as_if_it_had_not_stopped() -> None:
     for _ in range(3):
         learn(layer, adam)
     other.load_state_dict(layer.state_dict())
-    restore_adam(fresh_adam, {k: v.clone() for k, v in adam_tensors(adam).items()})
+    kept = load(save(copied(adam_tensors(adam))))  # as a state file lays them out
+    restore_adam(fresh_adam, kept)
     learn(layer, adam)
     learn(other, fresh_adam)
     assert torch.equal(layer.weight, other.weight)

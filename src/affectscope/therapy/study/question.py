@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from affectscope.errors import InputError, ModelError, SessionError
 from affectscope.io.files import check_file, lies_inside, sha256, shown, write_text, writing_in
@@ -30,6 +30,7 @@ _ROOMS = (
 )  # fmt: skip
 """Where a session's result is decided; the study's page is made anew each time."""
 _WEIGHTS, _CONTRACT = "weights.safetensors", "checkpoint.json"
+_ENGINES = "engines/*/manifest.json"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class StudyAsked:
         minutes, thirds: the parts to compare, in place of what files say.
         processes: sessions at a time; None: one per core.
         pdf: whether each session gets a report.pdf too.
+        engine, precision: as ``inference.engine.EngineAsked`` takes them.
     """
 
     folder: Path
@@ -52,6 +54,8 @@ class StudyAsked:
     thirds: bool = False
     processes: int | None = None
     pdf: bool = True
+    engine: Literal["auto", "torch", "openvino", "onnxruntime"] = "auto"
+    precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,7 @@ def read_study(asked: StudyAsked) -> Study:
         "program": version("affectscope"),
         "code": _code(),
         "model": None if asked.checkpoint is None else model_digests(asked.checkpoint),
+        "engine": f"{asked.engine} {asked.precision}",
         "rate": asked.rate,
         "force": asked.force,
         "minutes": asked.minutes,
@@ -106,7 +111,7 @@ def read_study(asked: StudyAsked) -> Study:
 
 
 def model_digests(checkpoint: Path) -> dict[str, str]:
-    """The sha256 of what a checkpoint's folder holds, and the checkpoint's id.
+    """The sha256 of what a checkpoint's folder holds, its engines by their manifests, and its id.
 
     Raises:
         ModelError: E_CHECKPOINT where a file is missing or cannot be read.
@@ -115,6 +120,7 @@ def model_digests(checkpoint: Path) -> dict[str, str]:
         for name in (_WEIGHTS, _CONTRACT):
             check_file(checkpoint / name)
         weights, contract = (sha256(checkpoint / name) for name in (_WEIGHTS, _CONTRACT))
+        engines = {path.parent.name: sha256(path) for path in checkpoint.glob(_ENGINES)}
     except (InputError, OSError) as error:
         why = error.sentence if isinstance(error, InputError) else str(error.strerror)
         raise ModelError(
@@ -122,7 +128,12 @@ def model_digests(checkpoint: Path) -> dict[str, str]:
             f"The checkpoint {shown(checkpoint)} cannot be used: {why}",
             f"Give the folder that holds {_WEIGHTS} and {_CONTRACT}.",
         ) from error
-    return {"checkpoint_id": weights[:12], "weights": weights, "contract": contract}
+    return {
+        "checkpoint_id": weights[:12],
+        "weights": weights,
+        "contract": contract,
+        **{f"engine {name}": digest for name, digest in sorted(engines.items())},
+    }
 
 
 def pin(study: Study) -> None:

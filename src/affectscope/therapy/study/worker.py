@@ -49,6 +49,7 @@ def session_work(study: Study) -> Callable[[FoundSession, Alive], None]:
     Raises:
         ModelError: E_RUN_CHANGED where the model was replaced; E_CHECKPOINT.
     """
+    from affectscope.inference.engine import EngineAsked
     from affectscope.inference.predictor import load_checkpoint
 
     logging.raiseExceptions = False  # on a full disk the log is silent
@@ -64,7 +65,8 @@ def session_work(study: Study) -> Callable[[FoundSession, Alive], None]:
     held = shared(study.asked.out / WORKERS)
     predictor = None
     if study.asked.checkpoint is not None:
-        predictor = load_checkpoint(study.asked.checkpoint)
+        asked = EngineAsked(study.asked.engine, study.asked.precision)
+        predictor = load_checkpoint(study.asked.checkpoint, asked=asked)
         check_model(study, predictor.checkpoint_id)
     return SessionWork(study, predictor, held)
 
