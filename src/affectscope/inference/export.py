@@ -6,6 +6,7 @@ Legend: N rows, T = 10 targets.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 
+from affectscope.datasets.window_dataset import WindowBatch
 from affectscope.errors import ModelError
 from affectscope.inference.engine import EngineAsked, FaceEngine, Precision
 from affectscope.inference.engine_choice import LARGEST_DEVIATION, processor_name
@@ -149,8 +151,7 @@ def deviation_of(reference: Predictor, engine: FaceEngine, rows: Rows) -> Deviat
     if not rows.count:
         return Deviation()
     candidate = replace(reference, engine=engine)
-    expected = np.concatenate([reference.score(batch) for batch in rows.batches])
-    found = np.concatenate([candidate.score(batch) for batch in rows.batches])
+    expected, found = (_scores(each, rows.batches) for each in (reference, candidate))
     targets = reference.model.config.targets
     columns = [TARGETS.index(name) for name in targets]
     apart = np.abs(found - expected)[:, columns]
@@ -164,6 +165,12 @@ def deviation_of(reference: Predictor, engine: FaceEngine, rows: Rows) -> Deviat
         maximum=_named(targets, apart.max(axis=0)),
         quadrants=float((_quadrants(found) == _quadrants(expected)).all(axis=1).mean()),
     )
+
+
+def _scores(predictor: Predictor, batches: Sequence[WindowBatch]) -> FloatArray:
+    """(N, T) of all rows."""
+    with ThreadPoolExecutor(predictor.parallel) as pool:
+        return np.concatenate(list(pool.map(predictor.score, batches)))
 
 
 def _rows(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -186,13 +186,20 @@ class FaceDetector:
         with suppress(Exception):
             self.close()
 
-    def detect(self, picture: ImageArray | Picture) -> list[FaceDetection]:
-        """All faces of a picture, or of its RGB (H, W, 3) uint8, the largest first."""
+    def detect(
+        self, picture: ImageArray | Picture, known: Sequence[FaceDetection] = ()
+    ) -> list[FaceDetection]:
+        """All faces of a picture, or of its RGB (H, W, 3) uint8, the largest first.
+
+        ``known``: faces that ``detect_around`` saw in this picture already; they are among the
+        result, and are not looked at again.
+        """
         shown = Picture.of(picture)
         near, far = (self._run(detector, shown.rgb) for detector in self._detectors)
         # In a region hardly smaller than the picture a face would look no finer.
         large = _WHOLE * max(shown.height, shown.width) / _REGION
-        faces = [face for face in near if face.score >= MINIMUM_SCORE and face.size >= large]
+        faces = [*known]
+        faces += [face for face in near if face.score >= MINIMUM_SCORE and face.size >= large]
         for proposal in near + far:
             if not any(box_overlap(proposal.box, face.box) >= SAME_FACE for face in faces):
                 faces += self.detect_around(shown, proposal.box)[:1]

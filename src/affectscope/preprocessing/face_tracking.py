@@ -21,7 +21,7 @@ Where the literature is silent, and what we do:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -94,6 +94,7 @@ class PersonSearch:
         self.faces_seen = 0
         self.detected = 0
         self._follower = FaceFollower()
+        self._quality: FaceQuality | None = None  # of the face as it was last detected
         self._place: Box | None = None
         self._searched = -np.inf
 
@@ -105,10 +106,19 @@ class PersonSearch:
                 self._place = _region(self._place, followed)
                 return followed
         person = self._detect(frame)
+        self._quality = None
         self.forget()
         if person is not None and not self.every_frame:
             self._follower.start(frame.picture, person, frame.time)
         return person
+
+    def rated(self, crop: ImageArray, person: FaceDetection) -> FaceQuality:
+        """How well the face that ``look`` found can be read.
+
+        A followed face is rated as it was when it was detected: one that changes is not followed.
+        """
+        self._quality = self._quality or face_quality(crop, person)
+        return self._quality
 
     def forget(self) -> None:
         """Detect in the next frame: those between were not looked at."""
@@ -129,9 +139,9 @@ class PersonSearch:
         self.detected += 1
         faces = self._around(frame)
         if self._must_search(faces, frame.time):
-            whole = self.detector.detect(frame.picture)
+            whole = self.detector.detect(frame.picture, known=faces)
             faces += [face for face in whole if _is_new(face, faces)]
-            self._searched, self.faces_seen = frame.time, max(len(whole), len(faces))
+            self._searched, self.faces_seen = frame.time, len(faces)
         person = self.tracker.update(faces, frame.time, frame.picture)
         self._place = _region(self._place, person)
         return person
@@ -206,11 +216,14 @@ def look_at(
 ) -> FaceSample:
     """What the next frame of a search shows of the person, as ``follow_face``."""
     person = search.look(frame)
-    sample = _sample(frame, person, search.faces_seen, crop_size, minimum_quality)
+    if person is None:
+        return FaceSample(frame.time, None, UNSEEN, None, search.faces_seen)
+    crop = align_face(frame.picture, person.key_points, crop_size)
+    quality = search.rated(crop, person)
     others = search.others(frame.time)
-    if person is not None and any(is_near(person, other.face, _IN_CROP) for other in others):
-        return replace(sample, crop=None)
-    return sample
+    alone = not any(is_near(person, other.face, _IN_CROP) for other in others)
+    kept = crop if alone and quality.overall >= minimum_quality else None
+    return FaceSample(frame.time, kept, quality, person.box, search.faces_seen)
 
 
 def _is_new(face: FaceDetection, known: Iterable[FaceDetection]) -> bool:
@@ -236,14 +249,3 @@ def _region(place: Box | None, person: FaceDetection | None) -> Box | None:
     moved = np.hypot(*(person.centre - (x + width / 2, y + height / 2))) / person.size
     grown = abs(np.log(person.size / max(width, height)))
     return place if max(moved, grown) < _REGION_KEPT else person.box
-
-
-def _sample(
-    frame: Frame, person: FaceDetection | None, seen: int, crop_size: int, minimum_quality: float
-) -> FaceSample:
-    if person is None:
-        return FaceSample(frame.time, None, UNSEEN, None, seen)
-    crop = align_face(frame.picture, person.key_points, crop_size)
-    quality = face_quality(crop, person)
-    kept = crop if quality.overall >= minimum_quality else None
-    return FaceSample(frame.time, kept, quality, person.box, seen)

@@ -28,7 +28,8 @@ def encoder() -> ResNet50:
 @pytest.fixture(scope="module")
 def other_weights() -> dict[str, Tensor]:
     """Another ResNet-50 as torchvision would save it: its names, its classifier, no prefix."""
-    backbone = ResNet50(torch.Generator().manual_seed(1)).backbone.state_dict()
+    state = ResNet50(torch.Generator().manual_seed(1)).backbone.state_dict()
+    backbone = {name: tensor.contiguous() for name, tensor in state.items()}
     backbone["bn1.running_mean"] += 0.25
     classifier = {"fc.weight": torch.zeros(1000, 2048), "fc.bias": torch.zeros(1000)}
     return {**backbone, **classifier}
