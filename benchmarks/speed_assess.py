@@ -71,10 +71,10 @@ ASSESS_RUNS = {
     run.name: run
     for run in (
         # The slow ones on fewer minutes: what is done once per session then weighs more.
-        AssessRun("torch", "fp32", SpeedSession(4.0)),
-        AssessRun("torch", "bf16", SpeedSession(4.0)),
-        AssessRun("onnxruntime", "fp32", SpeedSession(4.0)),
-        AssessRun("openvino", "fp32", SpeedSession(6.0)),
+        AssessRun("torch", "fp32", SpeedSession(2.0)),
+        AssessRun("torch", "bf16", SpeedSession(2.0)),
+        AssessRun("onnxruntime", "fp32", SpeedSession(2.0)),
+        AssessRun("openvino", "fp32", SpeedSession(2.0)),
         AssessRun("openvino", "bf16", _TEN),
         AssessRun("openvino", "int8", _TEN),
         AssessRun("openvino", "bf16", _TEN_60),

@@ -364,11 +364,12 @@ class WindowStream:
 
 
 def _stacked(samples: list[FaceSample], size: int) -> tuple[NDArray[np.uint8], BoolArray]:
-    faces = np.zeros((len(samples), 3, size, size), dtype=np.uint8)
+    # In memory the colours of a pixel lie side by side, as they come and as convolutions want them.
+    faces = np.zeros((len(samples), size, size, 3), dtype=np.uint8)
     for row, sample in enumerate(samples):
         if sample.crop is not None:
-            faces[row] = sample.crop.transpose(2, 0, 1)
-    return faces, np.array([sample.crop is not None for sample in samples])
+            faces[row] = sample.crop
+    return faces.transpose(0, 3, 1, 2), np.array([sample.crop is not None for sample in samples])
 
 
 def _boxes(samples: list[FaceSample], video: VideoTrack | None) -> NDArray[np.float32]:

@@ -88,7 +88,7 @@ class FaceEngine(Protocol):
     def parallel(self) -> int: ...
 
     def features(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(N, 3, H, H) uint8, N >= 1 -> (N, F)."""
+        """(N, 3, H, H) uint8, N >= 1, in whatever layout in memory -> (N, F)."""
 
 
 class TorchEngine:

@@ -46,7 +46,10 @@ class OnnxRuntimeEngine:
 
     def features(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, 3, H, H) uint8 -> (N, F)."""
-        return in_parts(lambda part: self._session.run([_OUTPUT], {_INPUT: part})[0], pictures)
+        return in_parts(
+            lambda part: self._session.run([_OUTPUT], {_INPUT: np.ascontiguousarray(part)})[0],
+            pictures,
+        )
 
 
 def onnx_files(encoder: FaceEncoder) -> dict[str, bytes]:

@@ -72,7 +72,7 @@ class OpenVinoEngine:
         self.parallel = streams or calls_at_a_time()
         core = openvino.Core()
         weights = openvino.Tensor(np.frombuffer(files[MODEL_WEIGHTS], dtype=np.uint8))
-        model = core.read_model(files[MODEL], weights)
+        model = _channels_last(core.read_model(files[MODEL], weights))
         self._compiled = core.compile_model(
             model,
             "CPU",
@@ -90,7 +90,23 @@ class OpenVinoEngine:
         request = getattr(self._of_thread, "request", None)
         if request is None:
             request = self._of_thread.request = self._compiled.create_infer_request()
-        return in_parts(lambda part: np.asarray(request.infer({0: part})[0]), pictures)
+
+        def run(part: NDArray[np.uint8]) -> NDArray[np.float32]:
+            found: NDArray[np.float32] = request.infer({0: np.ascontiguousarray(part)})[0]
+            return found
+
+        return in_parts(run, pictures.transpose(0, 2, 3, 1))
+
+
+def _channels_last(model: Any) -> Any:
+    """The model for (N, H, H, 3): so faces lie in memory, and the graph turns them anyway."""
+    from openvino import Layout
+    from openvino.preprocess import PrePostProcessor
+
+    prepared = PrePostProcessor(model)
+    prepared.input().tensor().set_layout(Layout("NHWC"))
+    prepared.input().model().set_layout(Layout("NCHW"))
+    return prepared.build()
 
 
 def openvino_files(

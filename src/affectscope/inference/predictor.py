@@ -138,7 +138,7 @@ class Predictor:
             shares[there] = self._signal_shares(name, given.signal).at(given.first[there])
         elif name == "face":
             assert self.engine is not None
-            features = self.engine.features(np.ascontiguousarray(given[there], np.uint8))
+            features = self.engine.features(_taken(np.asarray(given, np.uint8), there))
             shares[there] = features @ self._face_weights.T
         else:
             windows = np.asarray(given[there], np.float32)
@@ -223,6 +223,13 @@ class Predictor:
                     yield first, shares.result()
             for first, shares in waiting:
                 yield first, shares.result()
+
+
+def _taken(pictures: NDArray[np.uint8], rows: BoolArray) -> NDArray[np.uint8]:
+    """Some of (N, 3, H, H), laid out in memory as they are."""
+    if rows.all():
+        return pictures
+    return pictures.transpose(0, 2, 3, 1)[rows].transpose(0, 3, 1, 2)
 
 
 def joined(
