@@ -27,13 +27,14 @@ from typing import Any
 import numpy as np
 
 from affectscope import load_checkpoint, open_session
+from affectscope.datasets.body_analysis import analyse_body
 from affectscope.datasets.synthetic import (
     SyntheticSettings,
     random_course,
     synthetic_person,
     write_session,
 )
-from affectscope.datasets.window_dataset import StreamSettings, WindowStream, analyse_body
+from affectscope.datasets.window_dataset import StreamSettings, WindowStream
 from affectscope.io.model_files import face_model
 from affectscope.io.video import FrameReader, inspect_video
 from affectscope.picture import ImageArray

@@ -26,13 +26,14 @@ import numpy as np
 from scipy.stats import t
 
 from affectscope import load_checkpoint, open_session
+from affectscope.datasets.body_analysis import analyse_body
 from affectscope.datasets.synthetic import (
     TRAINING_SETTINGS,
     random_course,
     synthetic_person,
     write_session,
 )
-from affectscope.datasets.window_dataset import StreamSettings, WindowStream, analyse_body
+from affectscope.datasets.window_dataset import StreamSettings, WindowStream
 from affectscope.evaluation.phases import default_phases
 from affectscope.inference.predictor import Predictor
 from affectscope.io.model_files import face_model

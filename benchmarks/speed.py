@@ -7,7 +7,7 @@
     .venv/bin/python benchmarks/speed.py --markdown       what is kept, as tables in docs/speed.md
 
 Needs ``make demo``. A part takes less than ten minutes on two quiet cores, but for what is made
-once: the sessions (minutes) and the trained checkpoint (half an hour). A part is kept as soon as it
+once: the sessions and the trained checkpoint (minutes). A part is kept as soon as it
 ends, with the machine's load when it began. Every ratio is taken within one part.
 """
 

@@ -2,10 +2,10 @@
 
     .venv/bin/python benchmarks/speed_checkpoint.py
 
-trains it on the demo's simulated people (``make demo``; about a quarter of an hour on two cores) and writes
-its engines, calibrated on six of them and compared with PyTorch on the other two. How far an engine
-deviates says little where the weights were never trained; how fast it is does not depend on the
-weights, so quick runs take fresh ones.
+trains it on the demo's simulated people (``make demo``; eight minutes on two cores) and writes its
+engines, calibrated on six of them and compared with PyTorch on the other two (ten minutes). How far
+an engine deviates says little where the weights were never trained; how fast it is does not depend
+on the weights, so quick runs take fresh ones.
 """
 
 from __future__ import annotations

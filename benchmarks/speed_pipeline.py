@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from affectscope.datasets.window_dataset import StreamSettings, WindowStream, analyse_body
+from affectscope.datasets.body_analysis import analyse_body
+from affectscope.datasets.window_dataset import StreamSettings, WindowStream
 from affectscope.inference.predictor import Predictor, load_checkpoint
 from affectscope.io.model_files import face_model
 from affectscope.io.session import open_session

@@ -17,7 +17,8 @@ import av
 import numpy as np
 import torch
 
-from affectscope.datasets.window_dataset import WindowStream, analyse_body
+from affectscope.datasets.body_analysis import analyse_body
+from affectscope.datasets.window_dataset import WindowStream
 from affectscope.io.model_files import face_model
 from affectscope.io.session import Session, open_session
 from affectscope.models.bmmn import BMMN

@@ -13,12 +13,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from affectscope.datasets.window_dataset import (
-    BodyAnalysis,
-    StreamSettings,
-    WindowStream,
-    analyse_body,
-)
+from affectscope.datasets.body_analysis import BodyAnalysis, analyse_body
+from affectscope.datasets.window_dataset import StreamSettings, WindowStream
 from affectscope.errors import AffectScopeError
 from affectscope.io.audio import HOP, sound_levels
 from affectscope.io.clock_alignment import not_aligned

@@ -15,13 +15,13 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from affectscope.datasets.body_analysis import analyse_body
 from affectscope.datasets.corpus import Exclusion
 from affectscope.datasets.trial_body import write_body
 from affectscope.datasets.window_dataset import (
     HIGHEST_RATE,
     StreamSettings,
     WindowStream,
-    analyse_body,
     grid_length,
 )
 from affectscope.errors import ModelError, SessionError

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from affectscope.datasets.window_dataset import BodyAnalysis
+from affectscope.datasets.body_analysis import BodyAnalysis
 from affectscope.preprocessing.ecg import EcgAnalysis
 from affectscope.preprocessing.eda import EdaAnalysis
 from affectscope.preprocessing.eeg import EegPower

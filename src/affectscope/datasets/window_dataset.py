@@ -7,26 +7,25 @@ K = 6 factors of a face's quality.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from affectscope.errors import AffectScopeError, InputError
+from affectscope.datasets.body_analysis import BodyAnalysis, lost
+from affectscope.errors import AffectScopeError
 from affectscope.io.read_ahead import read_ahead
-from affectscope.preprocessing.channel_identity import swap_notices
 from affectscope.preprocessing.chosen_person import PersonTracker, PhotoCheck
-from affectscope.preprocessing.ecg import EcgAnalysis, analyse_ecg
-from affectscope.preprocessing.eda import EdaAnalysis, analyse_eda
-from affectscope.preprocessing.excluded import excluded_at, excluded_samples, without_samples
+from affectscope.preprocessing.ecg import EcgAnalysis
+from affectscope.preprocessing.eda import EdaAnalysis
+from affectscope.preprocessing.excluded import excluded_at
 from affectscope.preprocessing.face import FaceDetector
 from affectscope.preprocessing.face_tracking import FaceSample, PersonSearch, follow_face, unseen
 from affectscope.preprocessing.picture_checks import PictureChecks
-from affectscope.preprocessing.repeated_blocks import repeat_notices
 from affectscope.preprocessing.scaling import network_signal
 from affectscope.preprocessing.windows import NetworkSignal, Preprocessing, Scaling, Windows
 from affectscope.records import (
@@ -39,7 +38,6 @@ from affectscope.records import (
     Notice,
     PersonChoice,
     Recording,
-    Signal,
     VideoTrack,
     WindowKey,
 )
@@ -101,71 +99,6 @@ class WindowBatch:
         """(N, 3) in the order of ``MODALITIES``; an absent modality is False."""
         absent = np.zeros(len(self.keys), dtype=np.bool_)
         return np.column_stack([self.present.get(name, absent) for name in MODALITIES])
-
-
-@dataclass(frozen=True, eq=False)
-class BodyAnalysis:
-    """What the two signals gave: an analysis where usable, a notice for whatever was not."""
-
-    ecg: EcgAnalysis | None
-    eda: EdaAnalysis | None
-    notices: tuple[Notice, ...]
-
-
-def analyse_body(recording: Recording, excluded: Sequence[ExcludedSpan] = ()) -> BodyAnalysis:
-    """Clean both signals; a signal that holds nothing usable becomes a notice, not an error.
-
-    Nothing is made of signals that look exchanged (P09), and repeated stretches are told (P15).
-    Nothing looks at samples in ``excluded`` spans; a signal that is left out whole is absent.
-    """
-    ecg = _Kept.of(recording.ecg, "ecg", excluded)
-    eda = _Kept.of(recording.eda, "eda", excluded)
-    notices = list(swap_notices(ecg.signal, eda.signal))
-    swapped = {notice.modality for notice in notices}
-    ecg, eda = (
-        replace(each, signal=None) if each.modality in swapped else each for each in (ecg, eda)
-    )
-    for each in (ecg, eda):
-        notices += repeat_notices(each.signal, each.modality) if each.signal is not None else ()
-    analysed = _analysed(analyse_ecg, ecg, notices), _analysed(analyse_eda, eda, notices)
-    return BodyAnalysis(*analysed, tuple(notices))
-
-
-@dataclass(frozen=True, eq=False)
-class _Kept:
-    """What may be looked at of a signal: NaN where ``excluded`` (S,) is True; None for nothing."""
-
-    modality: Modality
-    signal: Signal | None
-    excluded: BoolArray | None
-
-    @classmethod
-    def of(cls, signal: Signal | None, modality: Modality, spans: Sequence[ExcludedSpan]) -> _Kept:
-        mask = None if signal is None else excluded_samples(spans, modality, signal)
-        if signal is None or (mask is not None and mask.all()):
-            return cls(modality, None, None)
-        return cls(modality, without_samples(signal, mask), mask)
-
-
-Analysis = TypeVar("Analysis", EcgAnalysis, EdaAnalysis)
-
-
-def _analysed(
-    analyse: Callable[[Signal, BoolArray | None], Analysis], kept: _Kept, notices: list[Notice]
-) -> Analysis | None:
-    if kept.signal is None:
-        return None
-    try:
-        analysis = analyse(kept.signal, kept.excluded)
-    except InputError as error:
-        notices.append(_lost(kept.modality, error))
-        return None
-    notices.extend(analysis.notices)
-    return analysis
-
-
-def _lost(modality: Modality, error: AffectScopeError) -> Notice:
-    return Notice(error.code, f"{error.sentence} {error.remedy}".strip(), modality)
 
 
 @dataclass(frozen=True)
@@ -334,7 +267,7 @@ class WindowStream:
                 )
                 self.notices.extend(tracker.notices())
         except AffectScopeError as error:
-            self.notices.append(_lost("face", error))
+            self.notices.append(lost("face", error))
 
     def _tracker(self, detector: FaceDetector) -> PersonTracker:
         person = self.settings.person

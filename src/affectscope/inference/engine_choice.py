@@ -9,6 +9,7 @@ says; nothing is lost but time.
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,16 +90,19 @@ class EngineChoice:
 
 
 def choose_engine(
-    checkpoint: Path, encoder: FaceEncoder, checkpoint_id: str, asked: EngineAsked
+    checkpoint: Path, encoder: Callable[[], FaceEncoder], checkpoint_id: str, asked: EngineAsked
 ) -> EngineChoice:
     """The engine for a checkpoint's face encoder.
+
+    Args:
+        encoder: makes it; called where PyTorch is to run it.
 
     Raises:
         ModelError: E_ENGINE where none is there as asked for, or the one asked for cannot be used.
         MissingExtraError: E_EXTRA where its package is not installed.
     """
     if asked.name == "torch":
-        return EngineChoice(_torch(encoder, asked))
+        return EngineChoice(_torch(encoder(), asked))
     passed_over: list[str] = []
     for engine, precision in _candidates(checkpoint, asked):
         folder = engine_folder(checkpoint, engine, precision)
@@ -112,7 +116,7 @@ def choose_engine(
             if error.sentence not in passed_over:
                 passed_over.append(error.sentence)
     if asked.name == "auto" and asked.precision in ("auto", "fp32"):
-        return EngineChoice(_torch(encoder, asked), None, tuple(passed_over))
+        return EngineChoice(_torch(encoder(), asked), None, tuple(passed_over))
     raise _none(asked, passed_over)
 
 

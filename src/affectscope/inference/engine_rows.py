@@ -15,12 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affectscope.datasets.alignment import aligned
-from affectscope.datasets.window_dataset import (
-    StreamSettings,
-    WindowBatch,
-    WindowStream,
-    analyse_body,
-)
+from affectscope.datasets.body_analysis import analyse_body
+from affectscope.datasets.window_dataset import StreamSettings, WindowBatch, WindowStream
 from affectscope.inference.engine_folder import Whose
 from affectscope.inference.person_photo import photo_check
 from affectscope.io.model_files import face_model

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import TypeAlias
@@ -20,12 +21,8 @@ import torch
 from numpy.typing import NDArray
 
 from affectscope.datasets.alignment import aligned
-from affectscope.datasets.window_dataset import (
-    StreamSettings,
-    WindowBatch,
-    WindowStream,
-    analyse_body,
-)
+from affectscope.datasets.body_analysis import analyse_body
+from affectscope.datasets.window_dataset import StreamSettings, WindowBatch, WindowStream
 from affectscope.errors import ModelError
 from affectscope.inference.engine import AUTOMATIC, EngineAsked, FaceEngine, TorchEngine
 from affectscope.inference.engine_choice import EngineChoice, choose_engine
@@ -34,8 +31,8 @@ from affectscope.io.model_files import face_model
 from affectscope.io.read_ahead import read_ahead
 from affectscope.io.session import Session
 from affectscope.models.bmmn import BMMN
-from affectscope.models.checkpoint import Checkpoint
-from affectscope.models.checkpoint import load_checkpoint as read_checkpoint
+from affectscope.models.checkpoint import Checkpoint, open_checkpoint
+from affectscope.models.face_encoder import FaceEncoder
 from affectscope.models.shares import SignalShares, window_shares
 from affectscope.preprocessing.windows import NetworkSignal, Windows
 from affectscope.records import (
@@ -263,10 +260,18 @@ def load_checkpoint(folder: Path | str, *, asked: EngineAsked = AUTOMATIC) -> Pr
             for cannot be used.
         MissingExtraError: E_EXTRA where it needs a part that is not installed.
     """
-    model, checkpoint, checkpoint_id = read_checkpoint(Path(folder))
-    if model.face is None:
-        return Predictor(model, checkpoint, checkpoint_id)
-    choice = choose_engine(Path(folder), model.face, checkpoint_id, asked)
-    if choice.engine.name != "torch":
-        model.face = None  # its weights are in the engine; nothing runs them here
+    opened = open_checkpoint(Path(folder))
+    checkpoint, checkpoint_id = opened.checkpoint, opened.checkpoint_id
+    if "face" not in checkpoint.config.modalities:
+        return Predictor(opened.network(), checkpoint, checkpoint_id)
+    whole = cache(opened.network)
+
+    def encoder() -> FaceEncoder:
+        face = whole().face
+        assert face is not None
+        return face
+
+    choice = choose_engine(Path(folder), encoder, checkpoint_id, asked)
+    # An engine holds the encoder's weights, and the package that builds it is not needed then.
+    model = whole() if choice.contract is None else opened.network(face=False)
     return Predictor(model, checkpoint, checkpoint_id, choice.engine, choice)

@@ -143,13 +143,20 @@ class BMMN(nn.Module):
 
     Args:
         generator: draws the weights; None is torch's global one (``torch.manual_seed``).
+        with_face: False leaves out the face encoder; then only shares can be computed.
     """
 
-    def __init__(self, config: BMMNConfig, generator: torch.Generator | None = None) -> None:
+    def __init__(
+        self,
+        config: BMMNConfig,
+        generator: torch.Generator | None = None,
+        *,
+        with_face: bool = True,
+    ) -> None:
         super().__init__()
         self.config = config
         self.face: FaceEncoder | None = None
-        if "face" in config.modalities:
+        if "face" in config.modalities and with_face:
             self.face = build_face_encoder(config.face_encoder, generator)
         self.bio_networks = nn.ModuleDict()
         self.autoencoders = nn.ModuleDict()

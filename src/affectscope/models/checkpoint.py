@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 
 import torch
 from safetensors.torch import save
+from torch import Tensor
 
 from affectscope.errors import ModelError
 from affectscope.io.files import prepare_folder, shown, write_text, write_with
@@ -101,13 +102,47 @@ def save_checkpoint(folder: Path, model: BMMN, checkpoint: Checkpoint) -> str:
     return _id(weights)
 
 
+@dataclass(frozen=True, eq=False)
+class OpenedCheckpoint:
+    """A checkpoint folder that was read and is whole: what it is, and its network's tensors."""
+
+    checkpoint: Checkpoint
+    checkpoint_id: str
+    tensors: dict[str, Tensor]
+
+    def network(self, *, face: bool = True) -> BMMN:
+        """The network in evaluation mode; ``face`` False leaves out its face encoder, for whoever
+        has something else that encodes the faces.
+
+        Raises:
+            ModelError: E_CHECKPOINT where the tensors do not fit.
+            MissingExtraError: E_EXTRA where its face encoder needs a part that is not installed.
+        """
+        model = BMMN(self.checkpoint.config, with_face=face)
+        tensors = self.tensors
+        if not face:
+            tensors = {name: t for name, t in tensors.items() if not name.startswith("face.")}
+        fill(model, tensors, WEIGHTS)
+        return model.eval()
+
+
 def load_checkpoint(folder: Path) -> tuple[BMMN, Checkpoint, str]:
     """Open a checkpoint folder: the network in evaluation mode, its contract, its id.
 
     Raises:
+        ModelError: as ``open_checkpoint`` and ``OpenedCheckpoint.network``.
+        MissingExtraError: E_EXTRA where its face encoder needs a part that is not installed.
+    """
+    opened = open_checkpoint(folder)
+    return opened.network(), opened.checkpoint, opened.checkpoint_id
+
+
+def open_checkpoint(folder: Path) -> OpenedCheckpoint:
+    """Read and check a checkpoint folder.
+
+    Raises:
         ModelError: E_CHECKPOINT where a file is missing, cut, changed, too large, of an unknown
             version or does not fit the others; E_CHECKPOINT_PICKLE where there is a pickle.
-        MissingExtraError: E_EXTRA where its face encoder needs a part that is not installed.
     """
     _check_folder(folder)
     contract = _read(folder, CONTRACT)
@@ -117,10 +152,7 @@ def load_checkpoint(folder: Path) -> tuple[BMMN, Checkpoint, str]:
     _check_manifest(_read(folder, MANIFEST), weights, contract)
     checkpoint = decode(Checkpoint, described, CONTRACT)
     _check_preprocessing(checkpoint)
-    tensors = parse_tensors(weights, WEIGHTS)
-    model = BMMN(checkpoint.config)
-    fill(model, tensors, WEIGHTS)
-    return model.eval(), checkpoint, _id(weights)
+    return OpenedCheckpoint(checkpoint, _id(weights), parse_tensors(weights, WEIGHTS))
 
 
 def _weights_bytes(model: BMMN) -> bytes:

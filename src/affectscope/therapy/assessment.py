@@ -13,13 +13,8 @@ from typing import Literal
 import pandas as pd
 
 from affectscope.datasets.alignment import aligned
-from affectscope.datasets.window_dataset import (
-    BodyAnalysis,
-    StreamSettings,
-    WindowBatch,
-    WindowStream,
-    analyse_body,
-)
+from affectscope.datasets.body_analysis import BodyAnalysis, analyse_body
+from affectscope.datasets.window_dataset import StreamSettings, WindowBatch, WindowStream
 from affectscope.errors import ModelError, SessionError
 from affectscope.evaluation.phases import Phases
 from affectscope.evaluation.quadrants import quadrant_probability, quadrant_time

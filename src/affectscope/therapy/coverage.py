@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from affectscope.datasets.window_dataset import BodyAnalysis
+from affectscope.datasets.body_analysis import BodyAnalysis
 from affectscope.records import (
     MODALITIES,
     BoolArray,

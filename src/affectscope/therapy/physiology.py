@@ -23,7 +23,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from affectscope.datasets.window_dataset import BodyAnalysis
+from affectscope.datasets.body_analysis import BodyAnalysis
 from affectscope.evaluation.statistics import Estimate, mean_over_time
 from affectscope.preprocessing.ecg import (
     EcgAnalysis,

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from affectscope.datasets.window_dataset import BodyAnalysis, WindowBatch
+from affectscope.datasets.body_analysis import BodyAnalysis
+from affectscope.datasets.window_dataset import WindowBatch
 from affectscope.preprocessing.excluded import excluded_at
 from affectscope.preprocessing.face_quality import FACTORS
 from affectscope.preprocessing.quality_course import QualityCourse

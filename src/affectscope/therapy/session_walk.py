@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from affectscope.datasets.window_dataset import BodyAnalysis, WindowBatch
+from affectscope.datasets.body_analysis import BodyAnalysis
+from affectscope.datasets.window_dataset import WindowBatch
 from affectscope.inference.predictor import Predictor, joined
 from affectscope.io.session import Session
 from affectscope.preprocessing.ecg import heart_rate_at

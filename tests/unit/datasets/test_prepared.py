@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from affectscope.datasets import trial_workers
+from affectscope.datasets.body_analysis import analyse_body
 from affectscope.datasets.corpus import Corpus, Exclusion, SubjectTrials
 from affectscope.datasets.face_features import face_features
 from affectscope.datasets.prepared import (
@@ -33,7 +34,7 @@ from affectscope.datasets.synthetic import (
     synthetic_recording,
     write_session,
 )
-from affectscope.datasets.window_dataset import StreamSettings, WindowStream, analyse_body
+from affectscope.datasets.window_dataset import StreamSettings, WindowStream
 from affectscope.errors import InputError, SessionError
 from affectscope.io.model_files import face_model
 from affectscope.io.session import open_session

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from affectscope.datasets.body_analysis import BodyAnalysis, analyse_body
 from affectscope.datasets.body_features import body_of
 from affectscope.datasets.corpus import Corpus, SubjectTrials
 from affectscope.datasets.prepared import prepare
@@ -19,7 +20,6 @@ from affectscope.datasets.synthetic import (
     synthetic_recording,
 )
 from affectscope.datasets.trial_body import TrialBody, read_body, write_body
-from affectscope.datasets.window_dataset import BodyAnalysis, analyse_body
 from affectscope.preprocessing.eeg import eeg_power
 from affectscope.preprocessing.windows import Preprocessing
 from affectscope.records import Eeg, FloatArray, Labels, Recording

@@ -7,18 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from affectscope.datasets.body_analysis import analyse_body
 from affectscope.datasets.synthetic import (
     SyntheticSettings,
     random_course,
     synthetic_person,
     synthetic_recording,
 )
-from affectscope.datasets.window_dataset import (
-    SIGNAL_ONLY_RATE,
-    StreamSettings,
-    WindowStream,
-    analyse_body,
-)
+from affectscope.datasets.window_dataset import SIGNAL_ONLY_RATE, StreamSettings, WindowStream
 from affectscope.preprocessing.windows import Preprocessing, cut_windows
 from affectscope.records import ExcludedSpan, Recording
 

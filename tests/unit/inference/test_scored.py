@@ -14,19 +14,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from affectscope.datasets.body_analysis import BodyAnalysis, analyse_body
 from affectscope.datasets.synthetic import (
     SyntheticSettings,
     random_course,
     synthetic_person,
     write_session,
 )
-from affectscope.datasets.window_dataset import (
-    BodyAnalysis,
-    StreamSettings,
-    WindowBatch,
-    WindowStream,
-    analyse_body,
-)
+from affectscope.datasets.window_dataset import StreamSettings, WindowBatch, WindowStream
 from affectscope.inference.engine import TorchEngine
 from affectscope.inference.predictor import Predictor
 from affectscope.io.model_files import face_model

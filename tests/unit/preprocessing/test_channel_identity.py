@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from affectscope.datasets.window_dataset import analyse_body
+from affectscope.datasets.body_analysis import analyse_body
 from affectscope.io.biosignals import SignalSource, read_signal
 from affectscope.preprocessing.channel_identity import LEAST_OF_A_HEART, heart_share, swap_notices
 from affectscope.records import Recording, Signal

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from affectscope.datasets.body_analysis import BodyAnalysis, analyse_body
 from affectscope.datasets.synthetic import (
     SyntheticSettings,
     random_course,
     synthetic_person,
     synthetic_recording,
 )
-from affectscope.datasets.window_dataset import BodyAnalysis, analyse_body
 from affectscope.picture import Picture
 from affectscope.preprocessing.chosen_person import PersonTracker
 from affectscope.preprocessing.ecg import heart_rate_at

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from affectscope.datasets.window_dataset import StreamSettings, WindowStream, analyse_body
+from affectscope.datasets.body_analysis import analyse_body
+from affectscope.datasets.window_dataset import StreamSettings, WindowStream
 from affectscope.errors import ModelError
 from affectscope.io.model_files import face_model
 from affectscope.io.video import FrameReader, inspect_video

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 import torch
 
+from affectscope.datasets.body_analysis import analyse_body
 from affectscope.datasets.synthetic import (
     SyntheticSettings,
     random_course,
     synthetic_person,
     synthetic_recording,
 )
-from affectscope.datasets.window_dataset import WindowBatch, WindowStream, analyse_body
+from affectscope.datasets.window_dataset import WindowBatch, WindowStream
 from affectscope.evaluation.phases import default_phases
 from affectscope.inference.predictor import Predictor, Shares
 from affectscope.io.session import Session

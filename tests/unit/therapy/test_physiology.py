@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from affectscope.datasets.body_analysis import BodyAnalysis, analyse_body
 from affectscope.datasets.synthetic import (
     SyntheticSettings,
     random_course,
     synthetic_person,
     synthetic_recording,
 )
-from affectscope.datasets.window_dataset import BodyAnalysis, analyse_body
 from affectscope.evaluation.phases import Phases, default_phases
 from affectscope.preprocessing.eda import EdaAnalysis
 from affectscope.records import Phase

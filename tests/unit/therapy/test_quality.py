@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from affectscope.datasets.body_analysis import BodyAnalysis, analyse_body
 from affectscope.datasets.synthetic import (
     SyntheticSettings,
     random_course,
     synthetic_person,
     synthetic_recording,
 )
-from affectscope.datasets.window_dataset import BodyAnalysis, WindowBatch, analyse_body
+from affectscope.datasets.window_dataset import WindowBatch
 from affectscope.preprocessing.windows import Preprocessing
 from affectscope.records import Recording, Signal, VideoTrack
 from affectscope.therapy.quality_figure import COLUMNS, quality_over_time
