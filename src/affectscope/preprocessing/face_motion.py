@@ -179,10 +179,12 @@ class FaceFollower:
 
     def __init__(self) -> None:
         self._face: FaceDetection | None = None
+        self._patch: FacePatch | None = None
 
     def start(self, picture: Picture, face: FaceDetection, time: float) -> None:
         """``face`` was detected in ``picture``, at ``time`` (seconds)."""
-        self._face, self._patch = face, FacePatch(picture.luminance, face)
+        # The patch is made when it is needed: where pictures come rarely that is never.
+        self._face, self._picture, self._patch = face, picture, None
         self._motion, self._detected, self._reached = FaceMotion(), time, time
 
     def stop(self) -> None:
@@ -196,6 +198,7 @@ class FaceFollower:
         # The next picture is expected after the same step, and would come too late.
         if face is None or 2 * time - self._reached - self._detected > LONGEST_GAP + 1e-3:
             return None
+        self._patch = self._patch or FacePatch(self._picture.luminance, face)
         motion = self._patch.motion(picture.luminance, self._motion)
         if motion is None or not motion.is_sure(face.size):
             return None
