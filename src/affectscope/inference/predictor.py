@@ -213,13 +213,18 @@ class Predictor:
             ThreadPoolExecutor(self.parallel, "network") as pool,
         ):
             waiting: deque[tuple[WindowBatch, Future[Shares]]] = deque()
-            for batch in batches:
-                waiting.append((batch, pool.submit(self.shares, batch)))
-                if len(waiting) > self.parallel:
-                    first, shares = waiting.popleft()
+            try:
+                for batch in batches:
+                    waiting.append((batch, pool.submit(self.shares, batch)))
+                    if len(waiting) > self.parallel:
+                        first, shares = waiting.popleft()
+                        yield first, shares.result()
+                for first, shares in waiting:
                     yield first, shares.result()
-            for first, shares in waiting:
-                yield first, shares.result()
+            finally:
+                # Whoever gives up waits for the batches that have begun, and no others.
+                for _batch, shares in waiting:
+                    shares.cancel()
 
 
 def _taken(pictures: NDArray[np.uint8], rows: BoolArray) -> NDArray[np.uint8]:
