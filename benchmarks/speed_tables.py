@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from affectscope.datasets.window_dataset import HIGHEST_RATE
+
 Found = Mapping[str, Any]
+
+
+def _scored(run: Mapping[str, Any]) -> str:
+    """Which frames a run scores."""
+    if run["rate"] is not None:
+        return f"{run['rate']:g} per second"
+    every = run["video_frames_per_second"] <= HIGHEST_RATE
+    return "every frame" if every else f"{HIGHEST_RATE:g} per second"
 
 
 def tables(found: Found, long_sessions: Sequence[Found]) -> str:
@@ -64,7 +74,7 @@ def _assess_table(runs: Mapping[str, Found]) -> str:
             [
                 f"{run['engine']} {run['precision']}",
                 _video(run),
-                "every frame" if run["rate"] is None else f"{run['rate']:g} per second",
+                _scored(run),
                 run["scored_per_second"],
                 run["share_of_the_session"],
                 run["plain"]["scored_per_second"],
