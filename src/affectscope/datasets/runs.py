@@ -10,15 +10,14 @@ samples, C crop size, F face features, T = 10 targets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from affectscope.datasets.prepared_trial import PreparedTrial
+from affectscope.io.read_ahead import made_ahead
 from affectscope.preprocessing.windows import Preprocessing, usable_windows
 from affectscope.records import MODALITIES, TARGETS, BoolArray, FloatArray, Modality
 
@@ -26,9 +25,6 @@ Rows = NDArray[np.int64]
 """Row numbers into a ``RunSet``, ascending."""
 
 SIGNALS: tuple[Modality, ...] = ("ecg", "eda")
-
-Item = TypeVar("Item")
-Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,25 +204,6 @@ def _fill(into: NDArray[np.float32], values: NDArray[np.float32], first: int) ->
         into[:] = values[first : first + len(into)]
     else:
         into[:] = values[np.clip(np.arange(first, first + len(into)), 0, len(values) - 1)]
-
-
-def made_ahead(make: Callable[[Item], Made], items: Iterable[Item], workers: int) -> Iterator[Made]:
-    """What ``make`` gives for each item, in order, made ahead by ``workers`` threads."""
-    if workers == 0:
-        yield from map(make, items)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        ahead: list[Future[Made]] = []
-        try:
-            for item in items:
-                ahead.append(pool.submit(make, item))
-                if len(ahead) > 2 * workers:
-                    yield ahead.pop(0).result()
-            while ahead:
-                yield ahead.pop(0).result()
-        finally:
-            for waiting in ahead:
-                waiting.cancel()
 
 
 def grouped(runs: Sequence[Rows], run_length: int, batch_size: int) -> list[Sequence[Rows]]:

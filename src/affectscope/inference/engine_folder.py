@@ -28,7 +28,7 @@ from affectscope.io.files import prepare_folder, shown, write_text, write_with, 
 from affectscope.models.checkpoint import Checkpoint
 from affectscope.models.face_encoder import FACE_ENCODERS, FACE_SIZE
 from affectscope.models.manifest import MANIFEST, manifest_of, manifest_problem
-from affectscope.models.strict_json import decode, parse_object
+from affectscope.models.strict_json import decode, format_problem, parse_object
 from affectscope.models.weights_file import read_bounded, refuse_pickle
 
 FORMAT_VERSION = 1
@@ -208,12 +208,9 @@ def _read(folder: Path, name: str, largest: int) -> bytes:
 
 def _contract(content: bytes, folder: Path, checkpoint_id: str) -> EngineContract:
     described = parse_object(content, CONTRACT)
-    found = described.get("format_version")
-    if found != FORMAT_VERSION or isinstance(found, bool):
-        number = found if isinstance(found, int) else "of no number"
-        raise ModelError(
-            "E_ENGINE", f"it has format version {number}, this program reads {FORMAT_VERSION}."
-        )
+    problem = format_problem(described, FORMAT_VERSION)
+    if problem is not None:
+        raise ModelError("E_ENGINE", f"it has {problem}.")
     contract = decode(EngineContract, described, CONTRACT)
     if contract.checkpoint_id != checkpoint_id:
         raise ModelError(

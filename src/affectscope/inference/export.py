@@ -6,7 +6,6 @@ Legend: N rows, T = 10 targets.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +28,7 @@ from affectscope.inference.engine_rows import Rows, read_rows
 from affectscope.inference.onnxruntime_engine import onnx_files
 from affectscope.inference.openvino_engine import openvino_capabilities, openvino_files
 from affectscope.inference.predictor import Predictor, load_checkpoint
+from affectscope.io.read_ahead import made_ahead
 from affectscope.io.session import Session, open_session
 from affectscope.models.face_encoder import FaceEncoder
 from affectscope.records import TARGETS, BoolArray, FloatArray
@@ -169,8 +169,7 @@ def deviation_of(reference: Predictor, engine: FaceEngine, rows: Rows) -> Deviat
 
 def _scores(predictor: Predictor, batches: Sequence[WindowBatch]) -> FloatArray:
     """(N, T) of all rows."""
-    with ThreadPoolExecutor(predictor.parallel) as pool:
-        return np.concatenate(list(pool.map(predictor.score, batches)))
+    return np.concatenate(list(made_ahead(predictor.score, batches, predictor.parallel)))
 
 
 def _rows(

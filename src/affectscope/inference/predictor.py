@@ -5,9 +5,7 @@ Legend: N rows, T = 10 targets, O outputs of the first layer of the network's he
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cache
@@ -28,7 +26,7 @@ from affectscope.inference.engine import AUTOMATIC, EngineAsked, FaceEngine, Tor
 from affectscope.inference.engine_choice import EngineChoice, choose_engine
 from affectscope.inference.person_photo import photo_check
 from affectscope.io.model_files import face_model
-from affectscope.io.read_ahead import read_ahead
+from affectscope.io.read_ahead import made_ahead, read_ahead
 from affectscope.io.session import Session
 from affectscope.models.bmmn import BMMN
 from affectscope.models.checkpoint import Checkpoint, open_checkpoint
@@ -204,27 +202,15 @@ class Predictor:
         and cut (a thread), and the network runs (as many threads as keep the machine busy). With
         ``stream.settings.overlapped`` False one thing comes after the other, with the same result.
         """
+
+        def with_shares(batch: WindowBatch) -> tuple[WindowBatch, Shares]:
+            return batch, self.shares(batch)
+
         if not stream.settings.overlapped:
-            for batch in stream:
-                yield batch, self.shares(batch)
+            yield from map(with_shares, stream)
             return
-        with (
-            closing(read_ahead(stream, BATCHES_AHEAD)) as batches,
-            ThreadPoolExecutor(self.parallel, "network") as pool,
-        ):
-            waiting: deque[tuple[WindowBatch, Future[Shares]]] = deque()
-            try:
-                for batch in batches:
-                    waiting.append((batch, pool.submit(self.shares, batch)))
-                    if len(waiting) > self.parallel:
-                        first, shares = waiting.popleft()
-                        yield first, shares.result()
-                for first, shares in waiting:
-                    yield first, shares.result()
-            finally:
-                # Whoever gives up waits for the batches that have begun, and no others.
-                for _batch, shares in waiting:
-                    shares.cancel()
+        with closing(read_ahead(stream, BATCHES_AHEAD)) as batches:
+            yield from made_ahead(with_shares, batches, self.parallel)
 
 
 def _taken(pictures: NDArray[np.uint8], rows: BoolArray) -> NDArray[np.uint8]:

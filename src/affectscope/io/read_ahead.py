@@ -1,4 +1,4 @@
-"""Runs an iterator ahead of whoever reads it, in a thread of its own, a bounded number of items.
+"""Work ahead of whoever reads its results, in threads, a bounded number of items.
 
 So that stages of a walk through a recording work side by side: decoding waits for pictures from
 another process, tracking and networks spend their time in code that lets other threads run.
@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
 def read_ahead(source: Iterable[Item], most: int) -> Generator[Item]:
@@ -23,21 +25,42 @@ def read_ahead(source: Iterable[Item], most: int) -> Generator[Item]:
     items before it.
     """
     assert most > 0, most
-    made = _Made[Item](most)
-    thread = threading.Thread(target=made.fill, args=(source,), name="read ahead", daemon=True)
+    waiting = _Waiting[Item](most)
+    thread = threading.Thread(target=waiting.fill, args=(source,), name="read ahead", daemon=True)
     thread.start()
     try:
         while True:
-            item = made.take()
+            item = waiting.take()
             if item is None:
                 return
             yield item[0]
     finally:
-        made.stop()
+        waiting.stop()
         thread.join()
 
 
-class _Made(Generic[Item]):
+def made_ahead(
+    make: Callable[[Item], Made], items: Iterable[Item], workers: int
+) -> Generator[Made]:
+    """What ``make`` gives for each item, in order, made ahead by ``workers`` threads."""
+    if workers == 0:
+        yield from map(make, items)
+        return
+    with ThreadPoolExecutor(workers, "made ahead") as pool:
+        ahead: list[Future[Made]] = []
+        try:
+            for item in items:
+                ahead.append(pool.submit(make, item))
+                if len(ahead) > 2 * workers:
+                    yield ahead.pop(0).result()
+            while ahead:
+                yield ahead.pop(0).result()
+        finally:
+            for waiting in ahead:
+                waiting.cancel()
+
+
+class _Waiting(Generic[Item]):
     """Items that wait, between the thread that makes them and the one that takes them."""
 
     def __init__(self, most: int) -> None:

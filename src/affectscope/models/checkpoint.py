@@ -30,7 +30,7 @@ from affectscope.io.files import prepare_folder, shown, write_text, write_with
 from affectscope.models.bmmn import BMMN, BMMNConfig
 from affectscope.models.face_encoder import FACE_SIZE
 from affectscope.models.manifest import MANIFEST, manifest_of, manifest_problem, sha256_of
-from affectscope.models.strict_json import decode, parse_object
+from affectscope.models.strict_json import decode, format_problem, parse_object
 from affectscope.models.weights_file import (
     fill,
     parse_tensors,
@@ -147,7 +147,7 @@ def open_checkpoint(folder: Path) -> OpenedCheckpoint:
     _check_folder(folder)
     contract = _read(folder, CONTRACT)
     described = parse_object(contract, CONTRACT)
-    _check_version(described.get("format_version"))
+    _check_version(described)
     weights = _read(folder, WEIGHTS)
     _check_manifest(_read(folder, MANIFEST), weights, contract)
     checkpoint = decode(Checkpoint, described, CONTRACT)
@@ -219,12 +219,11 @@ def _start(path: Path) -> bytes:
         _refuse(f"{shown(path)} cannot be read ({error.strerror})", "Check its permissions.")
 
 
-def _check_version(found: object) -> None:
-    if found != FORMAT_VERSION or isinstance(found, bool):
-        number = found if isinstance(found, int) else "of no number"
+def _check_version(described: Mapping[str, object]) -> None:
+    problem = format_problem(described, FORMAT_VERSION)
+    if problem is not None:
         _refuse(
-            f"the checkpoint has format version {number}, this program reads {FORMAT_VERSION}",
-            "Install the version of affectscope that wrote it.",
+            f"the checkpoint has {problem}", "Install the version of affectscope that wrote it."
         )
 
 

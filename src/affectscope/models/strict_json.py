@@ -147,3 +147,12 @@ def _refusal(name: str, reason: str) -> ModelError:
         f"{name} is damaged or not strict JSON ({reason[:200]}).",
         "Take an unchanged copy of the checkpoint, or train it again.",
     )
+
+
+def format_problem(described: Mapping[str, object], known: int) -> str | None:
+    """What is wrong with an object's "format_version"; None where this program reads it."""
+    found = described.get("format_version")
+    if found == known and not isinstance(found, bool):
+        return None
+    number = found if isinstance(found, int) else "of no number"
+    return f"format version {number}, this program reads {known}"

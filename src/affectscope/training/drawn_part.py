@@ -1,6 +1,6 @@
 """What a step learns from: a batch, what is drawn for it, and the memory where a GPU fetches it.
 
-Made on the processor, in threads ahead of the step (``datasets.runs.made_ahead``).
+Made on the processor, in threads ahead of the step (``io.read_ahead.made_ahead``).
 
 Legend: R runs, M rows of a run.
 """

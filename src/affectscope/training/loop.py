@@ -24,8 +24,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from affectscope.datasets.runs import Rows, RunBatch, RunSet, grouped, made_ahead
+from affectscope.datasets.runs import Rows, RunBatch, RunSet, grouped
 from affectscope.errors import ModelError, OutputError
+from affectscope.io.read_ahead import made_ahead
 from affectscope.models.weights_file import fill
 from affectscope.training.drawn_part import drawn_part, pinned
 from affectscope.training.objective import Objective, Part, as_part, own_share, split

@@ -72,7 +72,7 @@ def estimates(predictor: Predictor, walked: WindowStream) -> tuple[NDArray[np.fl
 
 def left_behind() -> list[str]:
     """Threads of the pipeline that are still there."""
-    names = ("read ahead", "network")
+    names = ("read ahead", "made ahead")
     return [each.name for each in threading.enumerate() if each.name.startswith(names)]
 
 
