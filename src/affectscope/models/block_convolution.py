@@ -2,12 +2,13 @@
 
 ``BlockConvolution``: neighbouring outputs see inputs that lie side by side in memory. So blocks of
 the signal times one matrix, which holds the kernel ``BLOCK`` times, each shifted by one, give the
-convolution: a third more products than necessary, but at the full speed of a matrix product, and
-with its rounding.
+convolution: a third more products than necessary, but at the full speed of a matrix product.
 
 ``SpectralConvolution``: the product of spectra takes far fewer operations where many channels meet
-long kernels, but rounds more. Each series' mean is taken off before and added after, since the
-rounding of a transform grows with what it holds.
+long kernels, but rounds more.
+
+Each channel's mean is taken off before and added after, since rounding grows with what is summed:
+signals lie in [0, 1] and pools of ReLUs at or above 0, so the mean is most of what they hold.
 
 Legend: G series, L length of a series, C channels in, O channels out, K kernel, B blocks,
 n transform length, f frequency.
@@ -40,19 +41,24 @@ class BlockConvolution:
         for place in range(BLOCK):
             matrix[place, :, place : place + self._kernel] = weight.transpose(1, 2)
         self._matrix = matrix.view(BLOCK * filters, -1)
-        self._bias = None if bias is None else bias.repeat(BLOCK)
+        self._bias = weight.new_zeros(filters) if bias is None else bias
+        self._sums = weight.double().sum(dim=2)
 
     def __call__(self, series: Tensor) -> Tensor:
         groups, length, channels = series.shape
-        count = length - self._kernel + 1
-        blocks = -(-count // BLOCK)
-        padded = functional.pad(series, (0, 0, 0, blocks * BLOCK - count)).contiguous()
-        # Overlapping rows: each block of the signal and the K - 1 values after it.
-        rows = padded.as_strided(
-            (groups, blocks, self._matrix.shape[1]), (padded.stride(0), BLOCK * channels, 1)
-        )
-        slid = functional.linear(rows.flatten(0, 1), self._matrix, self._bias)
-        return slid.view(groups, blocks * BLOCK, -1)[:, :count]
+        blocks = -(-length // BLOCK)
+        # Overlapping rows: each block of the signal and the K - 1 values after it. All groups lie
+        # in one piece, so that nothing is copied; rows that reach into the next group are dropped.
+        apart = groups * blocks * BLOCK
+        padded = series.new_zeros((apart + self._kernel) * channels)
+        inside = padded[: apart * channels].view(groups, -1, channels)[:, :length]
+        mean = series.mean(dim=(0, 1))
+        torch.sub(series, mean, out=inside)
+        shape = (groups * blocks, self._matrix.shape[1])
+        rows = padded.as_strided(shape, (BLOCK * channels, 1))
+        bias = (self._sums @ mean.double() + self._bias).to(series.dtype)
+        slid = functional.linear(rows, self._matrix, bias.repeat(BLOCK))
+        return slid.view(groups, blocks * BLOCK, -1)[:, : length - self._kernel + 1]
 
 
 class SpectralConvolution:
@@ -77,9 +83,8 @@ class SpectralConvolution:
         blocks = -(-count // self._kept)
         mean = series.mean(dim=(0, 1))
         padded_length = blocks * self._kept + self._n - self._kept
-        padded = functional.pad(
-            (series - mean).transpose(1, 2), (0, padded_length - length)
-        ).contiguous()
+        padded = series.new_zeros(groups, channels, padded_length)
+        torch.sub(series.transpose(1, 2), mean[:, None], out=padded[..., :length])
         overlapping = padded.as_strided(
             (groups, blocks, channels, self._n),
             (padded.stride(0), self._kept, padded.stride(1), 1),

@@ -122,7 +122,7 @@ class BioNetworkTable:
             ),
             count,
         )
-        return in_order(shared) + ends
+        return in_order(shared).add_(ends)
 
 
 def _blocks(head: Tensor, pooled: int) -> list[Tensor]:
@@ -220,16 +220,13 @@ class _WindowEnds:
     def __call__(self, values: _Values, count: int) -> Tensor:
         """-> (n, O)"""
         first, last = self._stem_features(values, count)  # (4, 2, n / 2)
-        shares = [
-            self._head @ self._features(values, place, first[..., part], last[..., part])
-            for place in range(0, count // 2, BLOCK)
-            for part in [slice(place, place + BLOCK)]
-        ]  # (O, 2 * block)
-        return (
-            torch.cat([share.view(len(share), 2, -1) for share in shares], dim=2)
-            .permute(2, 1, 0)
-            .flatten(0, 1)
-        )
+        shares = first.new_empty(count // 2, 2, len(self._head))
+        for place in range(0, count // 2, BLOCK):
+            part = slice(place, place + BLOCK)
+            features = self._features(values, place, first[..., part], last[..., part])
+            own = self._head @ features  # (O, 2 * block)
+            shares[part] = own.view(len(own), 2, -1).permute(2, 1, 0)
+        return shares.flatten(0, 1)
 
     def _features(self, values: _Values, place: int, first: Tensor, last: Tensor) -> Tensor:
         """(E, 2 * block) all features that see an end, of the starts from ``place`` on."""
@@ -244,7 +241,7 @@ class _WindowEnds:
         shared = torch.cat(
             [values.branches[i][..., place + j : place + j + size] for i, j in self._places]
         )
-        pairs = torch.addmm(shared.flatten(1), self._matrix, differing.flatten(1))
+        pairs = shared.flatten(1).addmm_(self._matrix, differing.flatten(1))
         earlier, later = pairs.chunk(POOL)
         larger = torch.maximum(earlier, later).clamp_(min=0)
         return torch.cat([first.flatten(1), last.flatten(1), larger])
