@@ -8,6 +8,7 @@ Layout::
 
     S01/EDA.csv ... S25/EDA.csv   row 1: start, Unix s; row 2: rate, Hz; then uS
     S01/IBI.csv ... S25/IBI.csv   row 1: start, Unix s; then seconds since, length of the interval
+    S01/HR.csv  ... S25/HR.csv    row 1: start, Unix s; row 2: rate, Hz; then 1/min
     labels.csv                    subject (a number), start_unix_s, end_unix_s, stress (0 or 1)
 
 How a folder becomes a ``WristPerson``:
@@ -20,6 +21,8 @@ How a folder becomes a ``WristPerson``:
 4. S01 has no labels, and so no phases.
 5. The tasks come in one order for everybody. Elapsed time tells stress from rest: no model may see
    it, and every result stands beside it.
+6. HR.csv is the device's own heart rate, once per second, a mean of the 10 s before: it is there
+   nearly throughout, where IBI.csv leaves most beats out.
 
 Legend: B beats.
 """
@@ -46,6 +49,8 @@ JOINED = 0.01
 """Seconds by which an interval may begin beside the beat before it, for both to be neighbours."""
 LATEST_START = 60.0
 """Seconds by which the two files of a person may begin apart."""
+AVERAGED = 10.0
+"""Seconds over which the device averages its heart rate."""
 
 _Read = TypeVar("_Read")
 
@@ -123,6 +128,25 @@ def read_stress_predict(folder: Path, subject_id: str) -> WristPerson:
     eda, begins = _eda(folder / subject_id / "EDA.csv")
     intervals = _intervals(folder / subject_id / "IBI.csv", begins)
     return WristPerson(subject_id, eda, intervals, _phases(folder, int(matched[1]), begins))
+
+
+def read_wrist_heart_rate(folder: Path, subject_id: str) -> Signal:
+    """One person's heart rate by the device, 1/min, once per second, on the axis of the EDA.
+
+    Each value stands in the middle of the 10 s that it is the mean of.
+
+    Raises:
+        InputError: as ``read_stress_predict``.
+    """
+    begins = _eda(folder / subject_id / "EDA.csv")[1]
+    path = folder / subject_id / "HR.csv"
+    data = _exported(path, lambda: read_empatica(path, SignalSource(1)))
+    if data.sampling_rate != 1.0 or data.unix_start is None:
+        raise _malformed(path, "a heart rate once per second")
+    if not abs(data.unix_start - begins) <= LATEST_START:
+        raise _malformed(path, "the start that EDA.csv states")
+    start = data.unix_start - begins - AVERAGED / 2
+    return Signal(data.values, data.sampling_rate, "1/min", start)
 
 
 def _eda(path: Path) -> tuple[Signal, float]:
