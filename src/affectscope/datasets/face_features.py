@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ from affectscope.records import JsonObject
 class PictureEncoder(Protocol):
     """What is asked of an encoder; every ``models.face_encoder.FaceEncoder`` is one."""
 
-    width: ClassVar[int]
+    width: int
     training: bool
 
     def __call__(self, pictures: Tensor, /) -> Tensor:
@@ -53,7 +53,8 @@ def face_features(
 
     Args:
         encoder: used in evaluation mode, where its weights are.
-        encoder_id: sha256 of its weights.
+        encoder_id: sha256 of what decides its features: its weights, or its file and what is
+            stated of it.
         cache: the folder that ``prepare`` was given.
         batch: faces per step.
 
@@ -97,7 +98,8 @@ def _of_trial(
 def _encoded(trial: PreparedTrial, encoder: PictureEncoder, batch: int) -> NDArray[np.float32]:
     """(N, F)."""
     assert trial.faces is not None
-    device = next(encoder.parameters()).device
+    # What runs outside torch has no parameters, and takes its pictures from memory.
+    device = next(encoder.parameters(), torch.empty(0)).device
     features = np.zeros((len(trial.times), encoder.width), dtype=np.float32)
     seen = np.flatnonzero(trial.face_present)
     with torch.inference_mode():

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from affectscope.errors import require
 from affectscope.inference.engine import EngineName, Precision, calls_at_a_time, in_parts
 from affectscope.models.face_encoder import FACE_SIZE, FaceEncoder
+from affectscope.models.onnx_session import open_session
 
 MODEL = "model.onnx"
 _INPUT, _OUTPUT = "pictures", "features"
@@ -34,15 +35,8 @@ class OnnxRuntimeEngine:
     precision: Precision = "fp32"
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
-        runtime = require("onnxruntime", "The ONNX Runtime engine", "onnxruntime")
-        runtime.disable_telemetry_events()
         self.parallel = calls_at_a_time()
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # errors
-        self._session = runtime.InferenceSession(
-            files[MODEL], options, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_session(files[MODEL], "The ONNX Runtime engine")
 
     def features(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, 3, H, H) uint8 -> (N, F)."""

@@ -43,7 +43,13 @@ from affectscope.models.bio_autoencoder import (
     lengths_before_pools,
 )
 from affectscope.models.bio_network import BioNetwork, feature_count
-from affectscope.models.face_encoder import FACE_ENCODERS, FaceEncoder, build_face_encoder
+from affectscope.models.face_encoder import (
+    FACE_ENCODERS,
+    FaceEncoder,
+    build_face_encoder,
+    face_width,
+    given_width,
+)
 from affectscope.models.initialisation import initialise_uniformly
 from affectscope.records import MODALITIES, TARGETS, Modality
 
@@ -60,7 +66,7 @@ class BMMNConfig:
     Attributes:
         variant: "bmmn", "bmmn_bae_1" or "bmmn_bae_2".
         modalities: what the network sees; a subset of ``MODALITIES``.
-        face_encoder: a name in ``FACE_ENCODERS``.
+        face_encoder: a name in ``FACE_ENCODERS``, or ``face_encoder.given_name``.
         window_samples: W of the ECG and EDA windows, even.
         targets: a subset of ``TARGETS``, in the order of the outputs.
         unpooling: how the auto-encoders' decoders undo a pool.
@@ -80,7 +86,8 @@ class BMMNConfig:
 
     def __post_init__(self) -> None:
         _check_choice("variant", self.variant, get_args(Variant))
-        _check_choice("face_encoder", self.face_encoder, tuple(FACE_ENCODERS))
+        if given_width(self.face_encoder) is None:
+            _check_choice("face_encoder", self.face_encoder, tuple(FACE_ENCODERS))
         _check_choice("unpooling", self.unpooling, get_args(Unpooling))
         _check_subset("modalities", self.modalities, MODALITIES)
         _check_subset("targets", self.targets, TARGETS)
@@ -112,7 +119,7 @@ class BMMNConfig:
         """Features of each encoder in the order in which they are concatenated."""
         widths = {}
         if "face" in self.modalities:
-            widths["face"] = FACE_ENCODERS[self.face_encoder].width
+            widths["face"] = face_width(self.face_encoder)
         if self.uses_bio_networks:
             widths |= dict.fromkeys(self.body, feature_count(self.window_samples))
         if self.uses_autoencoder:

@@ -28,7 +28,7 @@ from torch import Tensor
 from affectscope.errors import ModelError
 from affectscope.io.files import prepare_folder, shown, write_text, write_with
 from affectscope.models.bmmn import BMMN, BMMNConfig
-from affectscope.models.face_encoder import FACE_SIZE
+from affectscope.models.face_encoder import FACE_ENCODERS, FACE_SIZE
 from affectscope.models.manifest import MANIFEST, manifest_of, manifest_problem, sha256_of
 from affectscope.models.strict_json import decode, format_problem, parse_object
 from affectscope.models.weights_file import (
@@ -152,6 +152,8 @@ def open_checkpoint(folder: Path) -> OpenedCheckpoint:
     _check_manifest(_read(folder, MANIFEST), weights, contract)
     checkpoint = decode(Checkpoint, described, CONTRACT)
     _check_preprocessing(checkpoint)
+    if checkpoint.config.face_encoder not in FACE_ENCODERS:
+        _refuse("its network takes features of an encoder that it does not hold", _AGAIN)
     return OpenedCheckpoint(checkpoint, _id(weights), parse_tensors(weights, WEIGHTS))
 
 

@@ -48,8 +48,9 @@ Legend: N rows, H = 224 rows and columns of a picture, F features.
 
 from __future__ import annotations
 
+import re
 import warnings
-from typing import ClassVar
+from typing import NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -68,7 +69,7 @@ IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 class FaceEncoder(nn.Module):
     """Pictures (N, 3, H, H), uint8 or float in [0, 1] -> features (N, ``width``)."""
 
-    width: ClassVar[int]
+    width: int
 
 
 def _brightest(pictures: Tensor) -> float:
@@ -155,13 +156,51 @@ FACE_ENCODERS: dict[str, type[ResNet50] | type[SmallFaceEncoder]] = {
 }
 
 
+class GivenFeatures(FaceEncoder):
+    """The place of an encoder that is no part of the network: it is fed features, no pictures."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+
+    def forward(self, pictures: Tensor) -> NoReturn:
+        """Raises ModelError E_CONFIG: what turns pictures into features stayed elsewhere."""
+        raise ModelError(
+            "E_CONFIG",
+            f"This network takes {self.width} features of a face and no pictures.",
+            "Train one whose face encoder is inside it: --faces fold, or --face-weights.",
+        )
+
+
+_GIVEN = re.compile(r"given-([1-9]\d{0,3})")
+
+
+def given_name(width: int) -> str:
+    """What ``BMMNConfig.face_encoder`` is where ``width`` features are given, 1-9999."""
+    return f"given-{width}"
+
+
+def given_width(name: str) -> int | None:
+    """The features that a name of ``given_name`` stands for; None for any other name."""
+    found = _GIVEN.fullmatch(name)
+    return None if found is None else int(found[1])
+
+
+def face_width(name: str) -> int:
+    """Features of an encoder of ``FACE_ENCODERS``, or of one that is given."""
+    return given_width(name) or FACE_ENCODERS[name].width
+
+
 def build_face_encoder(name: str, generator: torch.Generator | None = None) -> FaceEncoder:
-    """A face encoder with fresh weights.
+    """A face encoder with fresh weights, or the place of one that is given.
 
     Raises:
         ModelError: E_CONFIG for an unknown name; the sentence lists the choices.
         MissingExtraError: E_EXTRA where "resnet50" is asked for without MONAI.
     """
+    width = given_width(name)
+    if width is not None:
+        return GivenFeatures(width)
     if name not in FACE_ENCODERS:
         raise ModelError(
             "E_CONFIG",

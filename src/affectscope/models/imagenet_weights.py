@@ -82,7 +82,7 @@ def load_imagenet_weights(encoder: FaceEncoder, path: Path) -> None:
     if tensors is None:
         refuse_pickle(path, content)
         tensors = parse_tensors(content, path.name)
-    fill(encoder.backbone, _without_classifier(tensors), path.name)
+    fill(encoder.backbone, without_classifier(tensors), path.name)
 
 
 def fetch_imagenet_weights(name: str = "IMAGENET1K_V1") -> Path:
@@ -119,7 +119,7 @@ def _published_tensors(content: bytes) -> dict[str, Tensor] | None:
     return tensors
 
 
-def _without_classifier(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def without_classifier(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The backbone's tensors; files from before PyTorch 1.0 lack the norms' batch counters."""
     kept = {key: value for key, value in tensors.items() if not key.startswith("fc.")}
     for key in tensors:

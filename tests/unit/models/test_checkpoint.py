@@ -214,6 +214,7 @@ def test_T19_a_newer_layout_is_refused_by_its_number_too(folder: Path) -> None:
         lambda document: document["config"].update(variant="bmmn"),
         lambda document: document["config"].update(modalities=["ecg"]),
         lambda document: document["config"].update(hidden=16),
+        lambda document: document["config"].update(face_encoder="given-64"),
     ],
 )
 def test_a_sealed_but_wrong_contract_is_refused(
