@@ -23,7 +23,7 @@ from affectscope.io.files import shown
 from affectscope.models.bmmn import BMMN, BMMNConfig
 from affectscope.models.checkpoint import CONTRACT, Checkpoint, save_checkpoint
 from affectscope.preprocessing.windows import Preprocessing
-from affectscope.training.fit import DEMO_SETTINGS
+from affectscope.training.fit import DEMO_SETTINGS, Start
 from affectscope.training.fit_sessions import fit_sessions
 
 DEMO = Path(__file__).resolve().parents[1] / "demo"
@@ -47,7 +47,7 @@ def trained_checkpoint() -> Path:
             TRAINED,
             config=CONFIG,
             settings=_SETTINGS,
-            imagenet="none",
+            start=Start(),
             progress=lambda stage, share: print(f"{stage}: {share:.3f}", flush=True),
         )
     return TRAINED

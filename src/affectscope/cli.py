@@ -10,8 +10,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from affectscope.cli_calibrate import calibrate
 from affectscope.cli_export import export
 from affectscope.cli_inspect import inspect
+from affectscope.cli_models import models
 from affectscope.cli_options import (
     CheckpointFolder,
     Engine,
@@ -38,12 +40,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command("calibrate")(calibrate)
 app.command("export")(export)
 app.command("people")(people)
 app.command("serve")(serve)
 app.command("study")(study)
 app.add_typer(simulate, name="simulate")
 app.add_typer(inspect, name="inspect")
+app.add_typer(models, name="models")
 app.add_typer(questionnaire, name="questionnaire")
 
 REJECTED = 2
@@ -52,6 +56,7 @@ REJECTED = 2
 Variant = Literal["bmmn", "bmmn_bae_1", "bmmn_bae_2"]
 Decimal = Literal[".", ","]
 FaceEncoderName = Literal["small", "resnet50"]
+Start = Literal["nothing", "bae"]
 Reproducible = Literal[
     "fg2020.table3",
     "fg2020.table4",
@@ -60,9 +65,11 @@ Reproducible = Literal[
     "fg2020.figure1",
     "fg2020.figure4",
     "fg2020.figure5",
+    "beyond.table",
 ]
 ProtocolLetter = Literal["A", "B", "C", "D"]
 FacesMode = Literal["fold", "frozen", "fine-tuned"]
+AutoencoderStart = Literal["fold", "pretrained"]
 Accelerator = Literal["cpu", "gpu", "auto"]
 TrainingPrecision = Literal["auto", "fp32", "bf16"]
 Folder = Annotated[Path, typer.Argument(help="The session's folder.")]
@@ -189,20 +196,28 @@ def fit(
         str | None,
         typer.Option(help="For resnet50: torchvision's file, 'download', or 'none' to go without."),
     ] = None,
+    start: Annotated[
+        Start,
+        typer.Option(
+            help="Auto-encoders begin from nothing, or from those trained on real ECG "
+            "and EDA that come with the program."
+        ),
+    ] = "nothing",
     demo: Annotated[bool, typer.Option("--demo", help="Few, fast epochs for the demo.")] = False,
 ) -> None:
     """Train a network on labelled sessions in the paper's three stages."""
     from affectscope.models.bmmn import BMMNConfig
     from affectscope.training.fit import DEMO_SETTINGS, FitSettings
-    from affectscope.training.fit_sessions import fit_sessions
+    from affectscope.training.fit_sessions import fit_sessions, start_from
 
+    config = BMMNConfig(variant=variant, face_encoder=face_encoder)
     with progress_bar("training") as reached:
         checkpoint_id = fit_sessions(
             sorted(path.parent for path in folder.glob("*/session.toml")),
             out,
-            config=BMMNConfig(variant=variant, face_encoder=face_encoder),
+            config=config,
             settings=DEMO_SETTINGS if demo else FitSettings(),
-            imagenet=imagenet,
+            start=start_from(config, imagenet, start),
             progress=lambda stage, share: reached(share, stage),
         )
     print(f"Checkpoint {checkpoint_id}: {out}")
@@ -238,10 +253,21 @@ def reproduce(
     face_weights: Annotated[
         Path | None, typer.Option(help="frozen: a checkpoint whose face encoder is taken.")
     ] = None,
+    face_file: Annotated[
+        str | None,
+        typer.Option(
+            help="frozen: a face encoder from elsewhere, its facts in a TOML file; or emotiefflib:"
+            "MODEL, hsemotion-onnx:MODEL. See docs/face-encoders.md."
+        ),
+    ] = None,
     imagenet: Annotated[
         str | None,
         typer.Option(help="frozen resnet50: torchvision's file, 'download', or 'none'."),
     ] = None,
+    autoencoders: Annotated[
+        AutoencoderStart,
+        typer.Option(help="fold: from nothing in each; pretrained: begun on real ECG and EDA."),
+    ] = "fold",
     sessions: Annotated[
         Path | None, typer.Option(help="figure5: a folder of therapy session folders.")
     ] = None,
@@ -267,7 +293,8 @@ def reproduce(
     """One of the paper's tables or figures from a corpus, under a protocol without leaks.
 
     table5 runs the systems that the paper compares itself with behind the same protocol; leakage
-    sets protocol A beside D, which leaks on purpose, for each of them.
+    sets protocol A beside D, which leaks on purpose, for each of them. beyond.table runs a fused
+    network beside the paper's and writes it as a model's folder.
     """
     from affectscope.recipes.fg2020_asked import Asked, carry_out
 
@@ -286,6 +313,7 @@ def reproduce(
         face_encoder=face_encoder,
         faces=faces,
         face_weights=face_weights,
+        face_file=face_file,
         imagenet=imagenet,
         sessions=sessions,
         systems=systems,
@@ -293,6 +321,7 @@ def reproduce(
         processes=processes,
         accelerator=accelerator,
         precision=precision,
+        autoencoders=autoencoders,
         force=force,
     )
     with progress_bar(what) as reached:

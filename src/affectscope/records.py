@@ -326,6 +326,8 @@ class Prediction:
         present: (N, 3) bool in the order of ``MODALITIES``: what each row was computed from.
         population: whom the weights were fitted on.
         checkpoint_id: first 12 hex digits of the weights' sha256.
+        half_width: (N, T) of the intervals around the values, NaN where a value has none; None
+            where no calibration says anything about this person.
     """
 
     keys: tuple[WindowKey, ...]
@@ -334,6 +336,7 @@ class Prediction:
     population: Population
     checkpoint_id: str
     simulated_person: bool
+    half_width: FloatArray | None = None
 
     @property
     def times(self) -> FloatArray:
@@ -347,6 +350,20 @@ class Prediction:
             ValueError: ``name`` is not in ``TARGETS``.
         """
         return self.values[:, TARGETS.index(name)]
+
+    def interval(self, name: str) -> tuple[FloatArray, FloatArray] | None:
+        """(N,) lower and upper ends of a rating's intervals, within [-1, 1]; None where no row has
+        one.
+
+        Raises:
+            ValueError: ``name`` is not in ``TARGETS``.
+        """
+        if self.half_width is None:
+            return None
+        value, width = self.target(name), self.half_width[:, TARGETS.index(name)]
+        if not np.isfinite(width).any():
+            return None
+        return np.clip(value - width, -1, 1), np.clip(value + width, -1, 1)
 
 
 JsonObject = Mapping[str, Any]

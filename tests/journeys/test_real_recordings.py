@@ -36,6 +36,10 @@ def test_face_ecg_and_eda_of_a_real_session(event_related: Path, tmp_path: Path,
     assert "W_NO_AFFECT_SCORE" in codes
     assert "W_NO_OVERLAP" in codes  # the video ends long before the signals: P20
     assert result["status"] == "DEGRADED"
+    stress = result["stress_likelihood"]
+    assert stress["abstained"] == 1, "150 s are too short to compare anything with"
+    assert all(part["mean"] is None for part in stress["phases"].values())
+    assert "wrist device" in (out / "report.html").read_text(), "the card"
 
     import neurokit2 as nk
 
@@ -96,6 +100,35 @@ def test_plux_files_go_through(real_data: Path, tmp_path: Path, command) -> None
     result = json.loads((out / "result.json").read_text())
     assert result["coverage"]["ecg"]["usable"] >= 0.9
     assert 50 <= result["physiology"]["heart rate"]["before"]["mean"] <= 110
+
+
+@pytest.mark.usefixtures("no_pdf_library")
+def test_an_hour_of_a_real_persons_skin_gets_a_stress_likelihood_with_interval_and_card(
+    real_data: Path, tmp_path: Path, command
+) -> None:
+    """S01 has no labels, so that no model learnt from it."""
+    folder, out = tmp_path / "wrist", tmp_path / "report"
+    folder.mkdir()
+    shutil.copy(real_data / "stress_predict" / "S01" / "EDA.csv", folder)
+    assert command("init-session", folder, "--subject", "S01", "--ecg-file", "none").status == 0
+    ended = command("assess", folder, "--out", out)
+    assert ended.status == 0, ended.err
+    told = json.loads((out / "result.json").read_text())["stress_likelihood"]
+    for phase in ("before", "after"):
+        part = told["phases"][phase]
+        assert 0 <= part["low"] <= part["mean"] <= part["high"] <= 1, phase
+        assert part["high"] - part["low"] > 0.2, "nothing is sure about a new person"
+    assert "stress likelihood (experimental): 0." in ended.out
+    page = (out / "report.html").read_text()
+    section = page[page.index('<section id="stress">') :]
+    section = section[: section.index("</section>")]
+    for part in ("<svg", "Nothing of the heart could be read", told["interval"], "Limits"):
+        assert part in section
+    assert "elapsed time" in section, "the baseline stands beside the model"
+    assert "wrist device" in section
+    assert "healthy adults" in section
+    assert "stress_predict, 24 people" in section
+    assert told["model"]["training_people"] == 24
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,29 @@ def test_T15_a_face_encoder_that_has_seen_a_test_person_is_refused(
     assert "P01" in caught.value.sentence
 
 
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("face.pt", "E_CHECKPOINT_PICKLE"),
+        ("face.toml", "E_FACE_FILE"),
+        ("emotiefflib:enet_b2_8", "E_EXTRA"),
+    ],
+)
+def test_F15_a_face_encoder_from_elsewhere_is_refused_in_one_sentence(
+    command, tmp_path: Path, name: str, code: str
+) -> None:
+    (tmp_path / "face.pt").write_bytes(b"PK\x03\x04")
+    (tmp_path / "face.toml").write_text('file = "face.onnx"\n')
+    asked = name if ":" in name else tmp_path / name
+    ended = command(
+        "reproduce", "fg2020.table3", "--data", tmp_path, "--out", tmp_path / "o",
+        "--face-file", asked,
+    )  # fmt: skip
+    assert ended.status == 2
+    assert f"REJECTED {code}" in ended.err
+    assert "Traceback" not in ended.err
+
+
 def test_without_any_affect_signal_nothing_beats_the_baselines(tmp_path: Path) -> None:
     """Labels dealt anew within each person: what a model then 'finds' is a leak or luck."""
     settings = TwinSettings(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from affectscope.errors import MissingExtraError
+from affectscope.models.shipped import DataSource, ModelContract, ResultTable
 from affectscope.pages import pdf_library
 
 
@@ -82,3 +83,42 @@ def _shown(page: bytes, fonts: dict[bytes, dict[bytes, str]]) -> str:
             codes = re.findall(rb"[0-9a-f]{4}", b" ".join(re.findall(rb"<([0-9a-f]+)>", glyphs)))
             lines.append("".join(font.get(code, "") for code in codes))
     return "\n".join(lines)
+
+
+@pytest.fixture(scope="session")
+def small_contract() -> ModelContract:
+    """Of a model that learnt from two made-up sources; no human data."""
+    return ModelContract(
+        name="small",
+        kind="stress likelihood",
+        summary="A small model of the tests.",
+        population="people",
+        sources=(
+            DataSource(
+                name="wrist",
+                citation="Nobody, Made-up recordings (2026)",
+                licence="CC0-1.0",
+                people=("wrist/S01", "wrist/S02"),
+                hashes={"S01/EDA.csv": "ab" * 32, "S02/EDA.csv": "cd" * 32},
+            ),
+            DataSource("chest", "Nobody else", "MIT", ("chest/1",), {"1.npz": "ef" * 32}),
+        ),
+        configuration={"features": ["rate", "level"], "scale": {"rate": 2.0, "window": 60}},
+        training={"seed": 3, "penalties": list(range(12))},
+        results=(
+            ResultTable(
+                "Balanced accuracy, leave one person out",
+                ("features", "balanced accuracy"),
+                (("both", "0.71 [0.66, 0.76]"), ("chance", "0.50")),
+                "affectscope models train small",
+            ),
+            ResultTable(
+                "Cost of a missing modality, mean absolute error",
+                ("without", "valence"),
+                (("face", "+0.03"),),
+                "benchmarks/beyond.py",
+            ),
+        ),
+        limits=("Wrist device only.",),
+        licence="Apache-2.0",
+    )

@@ -27,6 +27,7 @@ from affectscope.preprocessing.face import FaceDetector
 from affectscope.preprocessing.face_tracking import FaceSample, PersonSearch, follow_face, unseen
 from affectscope.preprocessing.picture_checks import PictureChecks
 from affectscope.preprocessing.scaling import network_signal
+from affectscope.preprocessing.window_quality import window_quality
 from affectscope.preprocessing.windows import NetworkSignal, Preprocessing, Scaling, Windows
 from affectscope.records import (
     MODALITIES,
@@ -72,6 +73,7 @@ class WindowBatch:
         faces_seen: (N,) how many faces the picture showed.
         face_boxes: (N, 4) float32 of the chosen person's face: x, y, width, height in shares of the
             upright picture's width and height, cut at its edges; NaN where it was not seen.
+        signal_quality: (N,) in [0, 1] of each signal's windows; without it they count as good.
     """
 
     keys: tuple[WindowKey, ...]
@@ -80,6 +82,7 @@ class WindowBatch:
     face_factors: FloatArray
     faces_seen: NDArray[np.int64]
     face_boxes: NDArray[np.float32]
+    signal_quality: dict[Modality, FloatArray] = field(default_factory=dict)
 
     @property
     def times(self) -> FloatArray:
@@ -89,6 +92,13 @@ class WindowBatch:
     def face_quality(self) -> FloatArray:
         """(N,) the product of the factors."""
         return np.asarray(self.face_factors.prod(axis=1))
+
+    @property
+    def quality(self) -> FloatArray:
+        """(N, 3) in [0, 1] in the order of ``MODALITIES``; it means nothing where one is absent."""
+        of_each = {**self.signal_quality, "face": self.face_quality}
+        good = np.ones(len(self.keys))
+        return np.column_stack([of_each.get(name, good) for name in MODALITIES])
 
     def without_inputs(self) -> WindowBatch:
         """The same rows without their pictures and windows, for keeping."""
@@ -189,7 +199,20 @@ class WindowStream:
             face_factors=batch.face_factors[rows],
             faces_seen=batch.faces_seen[rows],
             face_boxes=batch.face_boxes[rows],
+            signal_quality=self._signal_quality(centres),
         )
+
+    def _signal_quality(self, centres: FloatArray) -> dict[Modality, FloatArray]:
+        """Of the windows centred on (N,) times."""
+        analysed: dict[Modality, EcgAnalysis | EdaAnalysis | None] = {
+            "ecg": self.body.ecg,
+            "eda": self.body.eda,
+        }
+        return {
+            name: window_quality(analysis.course, centres, self.preprocessing.window_duration)
+            for name, analysis in analysed.items()
+            if analysis is not None
+        }
 
     def _windows(self, name: Modality, centres: FloatArray) -> tuple[Windows, BoolArray]:
         """A signal's windows, and which are there; none at a time that is left out."""
@@ -288,6 +311,7 @@ class WindowStream:
             face_factors=np.array([sample.quality.factors for sample in samples], dtype=np.float64),
             faces_seen=np.array([sample.faces_seen for sample in samples]),
             face_boxes=_boxes(samples, recording.video),
+            signal_quality=self._signal_quality(centres),
         )
         for name in self._signals:
             batch.inputs[name], batch.present[name] = self._windows(name, centres)

@@ -101,15 +101,47 @@ def conformal_half_width(
     return widths
 
 
+def people_needed(coverage: float) -> int:
+    """The fewest people whose windows give ``conformal_over_people`` a finite width."""
+    return math.ceil(coverage / (1 - coverage) - 1e-9)
+
+
+def equal_weights(person: StringArray) -> FloatArray:
+    """(N,) weights of windows, which sum to 1 and with which every person weighs the same."""
+    _, own, sizes = np.unique(person, return_inverse=True, return_counts=True)
+    return np.asarray(1 / (sizes[own] * len(sizes)))
+
+
+def conformal_over_people(
+    residual: FloatArray, person: StringArray, *, coverage: float = COVERAGE
+) -> float:
+    """Half-width that holds for a window of one more person, from (N,) residuals >= 0.
+
+    Every one of P people weighs the same, 1 / (P + 1), shared among the person's windows; the
+    rest, one unseen person, counts as infinitely far off. Where people are exchangeable, a window
+    of a new person lies within the width with at least ``coverage``, on average over people; a
+    person's own share may be lower or higher. Infinite with fewer people than ``people_needed``.
+
+    Source: hierarchical conformal prediction, Y. Lee, R. F. Barber, R. Willett,
+    Distribution-free inference with hierarchical data, 2023.
+    """
+    people = len(np.unique(person))
+    order = np.argsort(residual, kind="stable")
+    reached = np.cumsum(equal_weights(person)[order]) * people / (people + 1)
+    enough = np.flatnonzero(reached >= coverage - 1e-12)
+    return float(residual[order][enough[0]]) if len(enough) else math.inf
+
+
 def brier(label: FloatArray, probability: FloatArray) -> float:
     """Mean squared error of (N,) probabilities, 0 to 1; a constant 0.5 gives 0.25."""
     return float(np.mean((probability - label) ** 2))
 
 
 def negative_log_likelihood(label: FloatArray, probability: FloatArray) -> float:
-    """Mean of -ln p(label), >= 0; a constant 0.5 gives ln 2."""
+    """Mean of -ln p(label), >= 0; a constant 0.5 gives ln 2. A label between 0 and 1 counts as so
+    many of 1 and the rest of 0."""
     p = np.clip(probability, CLIP, 1 - CLIP)
-    return float(-np.mean(np.where(label == 1, np.log(p), np.log1p(-p))))
+    return float(-np.mean(label * np.log(p) + (1 - label) * np.log1p(-p)))
 
 
 def expected_calibration_error(
@@ -125,19 +157,26 @@ def expected_calibration_error(
     return float(np.abs(gap).sum() / len(label))
 
 
-def risk_coverage(wrong: FloatArray, confidence: FloatArray) -> tuple[FloatArray, FloatArray]:
+def risk_coverage(
+    wrong: FloatArray, confidence: FloatArray, weight: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray]:
     """Coverage (N,) and error rate (N,) when only the most confident items are answered.
 
-    ``wrong`` (N,) is 1 for an error. Among equally confident items the order is unknown: each
+    ``wrong`` (N,) is 1 for an error, or an error's size; ``weight`` (N,) is what each item counts
+    for, the same for all by itself. Among equally confident items the order is unknown: each
     counts with their common error rate.
     """
+    counts = np.ones(len(wrong)) if weight is None else weight
     _, tie = np.unique(-confidence, return_inverse=True)
-    rate = (np.bincount(tie, wrong) / np.bincount(tie))[tie]
-    ordered = rate[np.argsort(tie, kind="stable")]
-    number = np.arange(1, len(wrong) + 1)
-    return number / len(wrong), np.cumsum(ordered) / number
+    rate = (np.bincount(tie, wrong * counts) / np.bincount(tie, counts))[tie]
+    order = np.argsort(tie, kind="stable")
+    reached = np.cumsum(counts[order])
+    return reached / reached[-1], np.cumsum((rate * counts)[order]) / reached
 
 
-def risk_coverage_area(wrong: FloatArray, confidence: FloatArray) -> float:
+def risk_coverage_area(
+    wrong: FloatArray, confidence: FloatArray, weight: FloatArray | None = None
+) -> float:
     """Mean error rate over all coverages, 0 to 1; lower is better."""
-    return float(risk_coverage(wrong, confidence)[1].mean())
+    coverage, rate = risk_coverage(wrong, confidence, weight)
+    return float((np.diff(coverage, prepend=0.0) * rate).sum())

@@ -125,4 +125,5 @@ def rows_of(batch: WindowBatch, rows: BoolArray) -> WindowBatch:
         face_factors=batch.face_factors[where],
         faces_seen=batch.faces_seen[where],
         face_boxes=batch.face_boxes[where],
+        signal_quality={name: values[where] for name, values in batch.signal_quality.items()},
     )

@@ -22,6 +22,7 @@ from affectscope.datasets.alignment import aligned
 from affectscope.datasets.body_analysis import analyse_body
 from affectscope.datasets.window_dataset import StreamSettings, WindowBatch, WindowStream
 from affectscope.errors import ModelError
+from affectscope.inference.calibration import Calibration, read_calibration
 from affectscope.inference.engine import AUTOMATIC, EngineAsked, FaceEngine, TorchEngine
 from affectscope.inference.engine_choice import EngineChoice, choose_engine
 from affectscope.inference.person_photo import photo_check
@@ -61,6 +62,8 @@ class Predictor:
         engine: what encodes the faces; where it is not given, PyTorch as the reference. None where
             the network reads no face.
         choice: why this engine, where ``load_checkpoint`` chose it.
+        calibration: what people whom the network did not learn from taught about its estimates;
+            None where the checkpoint has none.
     """
 
     model: BMMN
@@ -68,6 +71,7 @@ class Predictor:
     checkpoint_id: str
     engine: FaceEngine | None = None
     choice: EngineChoice | None = None
+    calibration: Calibration | None = None
     _signals: WeakKeyDictionary[NetworkSignal, SignalShares] = field(
         default_factory=WeakKeyDictionary, init=False, repr=False
     )
@@ -107,10 +111,15 @@ class Predictor:
         """(N, O) what each of the network's modalities adds to the first layer of its head; zeros
         where it is absent. All that costs time is here; several threads may call it.
 
+        Where the calibration says so, those of bad quality count for less.
+
         Windows of a whole signal are computed together, see ``models.shares``; windows that are
         given as values one by one.
         """
-        return {name: self._shares(batch, name) for name in self.model.config.modalities}
+        shares = {name: self._shares(batch, name) for name in self.model.config.modalities}
+        if self.calibration is None:
+            return shares
+        return self.calibration.weighed(shares, batch.quality)
 
     def values(self, shares: Shares, present: Mapping[Modality, BoolArray]) -> FloatArray:
         """(N, T) as ``score``, of the modalities that are there; an absent key is an absent one."""
@@ -122,7 +131,18 @@ class Predictor:
                 seen |= present[name]
         with torch.inference_mode():
             estimate = self.model.finished(torch.from_numpy(total).float()).double().numpy()
-        return self._within_ranges(estimate, seen)
+        targets = self._within_ranges(estimate, seen)
+        return targets if self.calibration is None else self.calibration.tempered(targets)
+
+    def half_widths(
+        self, batches: Sequence[WindowBatch], recording: Recording
+    ) -> FloatArray | None:
+        """(N, T) half-widths of the intervals of each row's estimates, NaN where there is none;
+        None where no calibration says anything about such a person."""
+        if self.calibration is None or not self.calibration.stands_for(recording.simulated):
+            return None
+        widths = [self.calibration.half_widths(b.present_matrix, b.quality) for b in batches]
+        return np.concatenate([np.empty((0, len(TARGETS))), *widths])
 
     def _shares(self, batch: WindowBatch, name: Modality) -> NDArray[np.float32]:
         shares = np.zeros((len(batch.keys), self.model.head_inputs), np.float32)
@@ -236,25 +256,30 @@ def joined(
         population=predictor.checkpoint.population,
         checkpoint_id=predictor.checkpoint_id,
         simulated_person=recording.simulated,
+        half_width=predictor.half_widths(batches, recording),
     )
 
 
-def load_checkpoint(folder: Path | str, *, asked: EngineAsked = AUTOMATIC) -> Predictor:
+def load_checkpoint(
+    folder: Path | str, *, asked: EngineAsked = AUTOMATIC, calibrated: bool = True
+) -> Predictor:
     """Open a checkpoint folder, ready to score.
 
     Args:
         asked: which engine encodes the faces; by itself the fastest that is known to be close
             enough to PyTorch (``engine_choice``).
+        calibrated: with the calibration in the folder, if any; else as the network gives it.
 
     Raises:
-        ModelError: E_CHECKPOINT or E_CHECKPOINT_PICKLE; E_ENGINE where the engine that was asked
-            for cannot be used.
+        ModelError: E_CHECKPOINT, also where the calibration is damaged or of other weights;
+            E_CHECKPOINT_PICKLE; E_ENGINE where the engine that was asked for cannot be used.
         MissingExtraError: E_EXTRA where it needs a part that is not installed.
     """
     opened = open_checkpoint(Path(folder))
     checkpoint, checkpoint_id = opened.checkpoint, opened.checkpoint_id
+    calibration = read_calibration(Path(folder), checkpoint_id) if calibrated else None
     if "face" not in checkpoint.config.modalities:
-        return Predictor(opened.network(), checkpoint, checkpoint_id)
+        return Predictor(opened.network(), checkpoint, checkpoint_id, calibration=calibration)
     whole = cache(opened.network)
 
     def encoder() -> FaceEncoder:
@@ -265,4 +290,4 @@ def load_checkpoint(folder: Path | str, *, asked: EngineAsked = AUTOMATIC) -> Pr
     choice = choose_engine(Path(folder), encoder, checkpoint_id, asked)
     # An engine holds the encoder's weights, and the package that builds it is not needed then.
     model = whole() if choice.contract is None else opened.network(face=False)
-    return Predictor(model, checkpoint, checkpoint_id, choice.engine, choice)
+    return Predictor(model, checkpoint, checkpoint_id, choice.engine, choice, calibration)

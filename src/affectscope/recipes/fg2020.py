@@ -198,7 +198,9 @@ def open_experiment(
     given: GivenEncoder | None = None,
     progress: Progress = lambda _share, _text: None,
 ) -> Opened:
-    """Prepare the data."""
+    """Prepare the data. Networks are made to take the features of ``given``."""
+    if given is not None:
+        experiment = replace(experiment, networks=given.taken_by(experiment.networks))
     prepared = prepared_corpus(experiment, progress)
     runs = (
         experiment.work
@@ -312,7 +314,7 @@ def experiment_report(
     """
     import pandas as pd
 
-    prepared, models = opened.material.prepared, roles.models
+    prepared, given, models = opened.material.prepared, opened.material.given, roles.models
     own = frame[frame["model"].isin(models)]
     comparisons = [
         tables_of.compare(
@@ -360,6 +362,7 @@ def experiment_report(
         open_questions=(
             f"How often: the paper takes every frame, here {opened.experiment.rate:g} rows per "
             "second.",
+            *(() if given is None else given.doubts),
         ),
         warning="" if opened.protocol.holds_out else LEAKS_ON_PURPOSE,
     )
@@ -391,5 +394,5 @@ def configuration(opened: Opened) -> dict[str, Any]:
         "limit": experiment.limit,
         "networks": asdict(experiment.networks),
         "preprocessing": asdict(opened.material.prepared.settings.preprocessing),
-        "face encoder from elsewhere": None if given is None else given.identity[:12],
+        "face encoder from elsewhere": None if given is None else given.described,
     }

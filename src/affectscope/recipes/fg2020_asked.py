@@ -12,7 +12,9 @@ from affectscope.datasets.personality import read_personality
 from affectscope.errors import ModelError
 from affectscope.models.bmmn import BMMNConfig
 from affectscope.models.checkpoint import load_checkpoint
+from affectscope.models.face_file import PluggedFace, open_face_file
 from affectscope.models.imagenet_weights import load_imagenet_weights
+from affectscope.recipes.beyond_asked import beyond_lines
 from affectscope.recipes.experiment_report import ExperimentReport
 from affectscope.recipes.fg2020 import MAIN_METRIC, Experiment, reproduce_table
 from affectscope.recipes.fg2020_compared import reproduce_compared
@@ -23,7 +25,12 @@ from affectscope.recipes.fg2020_pictures import (
     reproduce_figure4,
     reproduce_figure5,
 )
-from affectscope.recipes.fg2020_systems import Faces, GivenEncoder, NetworkSettings
+from affectscope.recipes.fg2020_systems import (
+    AutoencoderStart,
+    Faces,
+    GivenEncoder,
+    NetworkSettings,
+)
 from affectscope.recipes.leakage_report import leakage_lines
 from affectscope.training.devices import Accelerator, DeviceSettings, Precision
 from affectscope.training.fit import FitSettings, fresh
@@ -62,6 +69,8 @@ class Asked:
     accelerator: Accelerator
     force: bool
     precision: Precision = "auto"
+    autoencoders: AutoencoderStart = "fold"
+    face_file: str | None = None
 
 
 def carry_out(asked: Asked, progress: Callable[[float, str], None]) -> list[str]:
@@ -73,6 +82,16 @@ def carry_out(asked: Asked, progress: Callable[[float, str], None]) -> list[str]
     if asked.what == "fg2020.figure1":
         return [f"Figure 1: {reproduce_figure1(asked.data, asked.out)[0]}"]
     given = given_encoder(asked)
+    lines = _carried_out(asked, given, progress)
+    if given is not None and isinstance(given.encoder, PluggedFace):
+        facts = given.encoder.facts
+        lines.extend([f"Face encoder {given.encoder.name}: {facts.licence}.", *given.doubts])
+    return lines
+
+
+def _carried_out(
+    asked: Asked, given: GivenEncoder | None, progress: Callable[[float, str], None]
+) -> list[str]:
     experiment = resolved(asked)
     if asked.what == "fg2020.figure4":
         files, table = reproduce_figure4(experiment, asked.out, progress=progress)
@@ -88,6 +107,8 @@ def carry_out(asked: Asked, progress: Callable[[float, str], None]) -> list[str]
     if asked.what == "fg2020.leakage":
         leakage = reproduce_leakage(_compared(asked, given), asked.out, progress=progress)
         return [*leakage_lines(leakage), f"Table and figure: {asked.out / 'leakage.html'}"]
+    if asked.what == "beyond.table":
+        return beyond_lines(experiment, given, asked.out, epochs=asked.epochs, progress=progress)
     name: Literal["table3", "table4"] = "table3" if asked.what.endswith("3") else "table4"
     report = reproduce_table(name, experiment, asked.out, given=given, progress=progress)
     return [*summary_lines(report), f"Table: {asked.out / f'{name}.html'}"]
@@ -125,6 +146,7 @@ def resolved(asked: Asked) -> Experiment:
             ),
             faces="frozen" if _is_frozen(asked) else asked.faces,
             lambdas=_lambdas(asked.lambdas),
+            autoencoders=asked.autoencoders,
         ),
         protocol=asked.protocol,
         rate=asked.rate,
@@ -141,11 +163,13 @@ def given_encoder(asked: Asked) -> GivenEncoder | None:
     """The frozen face encoder; None where each fold trains its own.
 
     Raises:
-        ModelError: E_WEIGHTS where there are none, E_CONFIG where they are of another encoder,
-            E_CHECKPOINT.
+        ModelError: E_WEIGHTS where there are none, E_CONFIG where they are of another encoder or
+            two are given, E_CHECKPOINT; E_FACE_FILE and others of ``open_face_file``.
     """
     if not _is_frozen(asked):
         return None
+    if asked.face_file is not None:
+        return _plugged_encoder(asked, asked.face_file)
     if asked.face_weights is not None:
         network, checkpoint, _ = load_checkpoint(asked.face_weights)
         if network.face is None or network.config.face_encoder != asked.face_encoder:
@@ -160,7 +184,7 @@ def given_encoder(asked: Asked) -> GivenEncoder | None:
         raise ModelError(
             "E_WEIGHTS",
             "A frozen small face encoder has weights from somewhere, and none were given.",
-            "Give --face-weights CHECKPOINT, or choose --faces fold.",
+            "Give --face-weights CHECKPOINT or --face-file FILE, or choose --faces fold.",
         )
     path = imagenet_file(config, asked.imagenet)
     face = fresh(config, 0).face
@@ -170,13 +194,34 @@ def given_encoder(asked: Asked) -> GivenEncoder | None:
     return GivenEncoder(face.eval())
 
 
+def _plugged_encoder(asked: Asked, file: str) -> GivenEncoder:
+    """The encoder of --face-file."""
+    others = {
+        "--face-weights": asked.face_weights is not None,
+        "--imagenet": asked.imagenet is not None,
+        "--faces fine-tuned": asked.faces == "fine-tuned",
+        # It would be kept in a checkpoint, which holds its own encoder and no foreign file.
+        "fg2020.figure5": asked.what == "fg2020.figure5",
+    }
+    clashing = [name for name, given in others.items() if given]
+    if clashing:
+        raise ModelError(
+            "E_CONFIG",
+            f"--face-file and {clashing[0]} exclude each other.",
+            "Leave one of them out.",
+        )
+    encoder = open_face_file(file)
+    return GivenEncoder(encoder, frozenset(encoder.facts.people))
+
+
 def _network(asked: Asked) -> BMMNConfig:
     return BMMNConfig(face_encoder=asked.face_encoder)
 
 
 def _is_frozen(asked: Asked) -> bool:
     """A ResNet-50 is too large to be learnt from a corpus: it is frozen unless fine-tuned."""
-    wants = asked.faces == "frozen" or asked.face_weights is not None
+    elsewhere = asked.face_weights is not None or asked.face_file is not None
+    wants = asked.faces == "frozen" or elsewhere
     return wants or (asked.face_encoder == "resnet50" and asked.faces == "fold")
 
 

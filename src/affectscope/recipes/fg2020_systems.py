@@ -21,10 +21,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from affectscope.baselines.compared import FaceEmbeddings
@@ -32,23 +31,25 @@ from affectscope.baselines.trivial import shuffled_rows
 from affectscope.datasets.face_features import face_features
 from affectscope.datasets.prepared import PreparedCorpus
 from affectscope.datasets.prepared_trial import PreparedTrial
-from affectscope.datasets.runs import RunSet, grouped
+from affectscope.datasets.runs import RunSet
 from affectscope.evaluation.crossval import Fitted, System, Task
 from affectscope.evaluation.leaks import FittedPart, fitted_on
 from affectscope.evaluation.samples import Rows, Samples
 from affectscope.models.bmmn import BMMN, BMMNConfig
-from affectscope.models.dense import estimate_runs
-from affectscope.models.face_encoder import FaceEncoder
+from affectscope.models.face_encoder import FaceEncoder, GivenFeatures, given_name
+from affectscope.models.face_file import PluggedFace
+from affectscope.models.pretrained_autoencoders import PretrainedAutoencoders, shipped_autoencoders
 from affectscope.preprocessing.windows import Preprocessing
-from affectscope.records import EMOTIONS, TARGETS, FloatArray, Modality
+from affectscope.recipes.fg2020_estimates import predicted
+from affectscope.records import TARGETS, FloatArray, Modality
 from affectscope.training.fit import FitSettings, Trainer, fresh, weights_fingerprint
 from affectscope.training.loop import TrainingRows
-from affectscope.training.objective import as_part
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 Faces = Literal["frozen", "fold", "fine-tuned"]
+AutoencoderStart = Literal["fold", "pretrained"]
 NETWORKS = ("bio only", "faces only", "BMMN", "BMMN-BAE-1", "BMMN-BAE-2")
 """The paper's systems by its own names."""
 CONTROLS = ("BMMN, signals shuffled across trials", "BMMN, random-init encoders")
@@ -60,7 +61,6 @@ _VARIANTS: Mapping[str, Literal["bmmn", "bmmn_bae_1", "bmmn_bae_2"]] = {
     "BMMN-BAE-2": "bmmn_bae_2",
 }
 _FACE_ROWS = 256
-_PREDICTED_RUN = 64
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,8 @@ class NetworkSettings:
         face_every: "fold": every so many rows teach the face encoder. Its pictures cost more than
             all the rest, and neighbours show nearly the same.
         lambdas: lambda_BAE to choose from.
+        autoencoders: "fold": stage 2 begins from nothing; "pretrained": from those that come with
+            the program, which may not have seen the fold's test people.
     """
 
     network: BMMNConfig = field(default_factory=lambda: BMMNConfig(face_encoder="small"))
@@ -81,6 +83,7 @@ class NetworkSettings:
     faces: Faces = "fold"
     face_every: int = 4
     lambdas: tuple[float, ...] = (0.1, 1.0, 10.0)
+    autoencoders: AutoencoderStart = "fold"
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +95,34 @@ class GivenEncoder:
 
     @cached_property
     def identity(self) -> str:
-        """sha256 over its weights."""
+        """sha256 over its weights, or over its file and what is stated of it."""
+        if isinstance(self.encoder, PluggedFace):
+            return self.encoder.identity
         return weights_fingerprint(self.encoder)
+
+    def taken_by(self, settings: NetworkSettings) -> NetworkSettings:
+        """The settings of networks that take its features; their own where it is one of theirs."""
+        if not isinstance(self.encoder, PluggedFace):
+            return settings
+        network = replace(settings.network, face_encoder=given_name(self.encoder.width))
+        return replace(settings, network=network)
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """What the report's configuration says of it, plain JSON."""
+        facts = asdict(self.encoder.facts) if isinstance(self.encoder, PluggedFace) else {}
+        return {"identity": self.identity[:12], **facts}
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What the leak check cannot know of it; nothing where its people are stated."""
+        if not isinstance(self.encoder, PluggedFace) or self.subjects:
+            return ()
+        return (
+            f"Whom the face encoder learnt from: {self.encoder.name} states no ids of people, only "
+            f"'{self.encoder.facts.trained_on}', so that the leak check cannot tell whether a "
+            "tested person is among them.",
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +145,15 @@ class Material:
     given: GivenEncoder | None = None
     force: bool = False
 
+    @cached_property
+    def autoencoders(self) -> PretrainedAutoencoders | None:
+        """What each fold's auto-encoders begin from; None: from nothing.
+
+        Raises:
+            ModelError: E_CHECKPOINT where one is damaged.
+        """
+        return shipped_autoencoders() if self.settings.autoencoders == "pretrained" else None
+
     @property
     def fingerprint(self) -> str:
         """sha256 over what decides a network's predictions beside the samples."""
@@ -123,6 +161,7 @@ class Material:
             "trials": [trial.key for trial in self.prepared.trials],
             "settings": asdict(replace(self.settings, fit=replace(self.settings.fit, workers=0))),
             "face": None if self.given is None else self.given.identity,
+            "BAE": None if self.autoencoders is None else self.autoencoders.identity,
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -237,14 +276,19 @@ class FoldNetworks:
     def _autoencoders(self, trainer: Trainer) -> BMMN:
         """Stage 2, the same for both networks that have auto-encoders."""
         config = self._config("BMMN-BAE-1")
-        return trainer.autoencoders(config, fresh(config, self.fit.seed))
+        start = fresh(config, self.fit.seed)
+        if (given := self.material.autoencoders) is not None:
+            given.check(config, self._preprocessing)
+            given.begin(start)
+        return trainer.autoencoders(config, start)
 
     def _face(self, trainer: Trainer) -> BMMN:
         """The face's stage 1; where features are given, it trains their head alone."""
         config = self._config("faces only")
         start = fresh(config, self.fit.seed)
         if self.material.given is not None and start.face is not None:
-            start.face.load_state_dict(self.material.given.encoder.state_dict())
+            if not isinstance(start.face, GivenFeatures):
+                start.face.load_state_dict(self.material.given.encoder.state_dict())
         elif "face" in trainer.frozen:
             return self._face(replace(trainer, rows=self._pictures, folder=self.folder, frozen=()))
         return trainer.part(config, ("face",), start)
@@ -333,6 +377,10 @@ class FoldNetworks:
             parts.append(
                 fitted_on(samples, learned, name="BAE", kind="autoencoder", used_labels=False)
             )
+            if (given := self.material.autoencoders) is not None:
+                corpus = self.material.prepared.name.partition(",")[0]  # a limit may follow
+                seen = given.people_of(corpus)
+                parts.append(FittedPart("BAE's start", "autoencoder", seen, False, None))
         return tuple(parts)
 
     def _face_part(self) -> FittedPart:
@@ -345,25 +393,3 @@ class FoldNetworks:
 
     def _predictor(self, network: BMMN, windows: RunSet) -> Callable[[Rows], FloatArray]:
         return lambda rows: predicted(network, windows, rows)
-
-
-def predicted(network: BMMN, windows: RunSet, rows: Rows) -> FloatArray:
-    """(M, T) estimates within the targets' ranges; NaN in rows without any usable modality."""
-    network.eval()
-    device = next(network.parameters()).device
-    used, columns = network.config.modalities, [TARGETS.index(t) for t in network.config.targets]
-    place = np.full(len(windows), -1)
-    place[rows] = np.arange(len(rows))
-    estimates = np.full((len(rows), len(TARGETS)), np.nan)
-    runs = windows.runs_in_order(rows, _PREDICTED_RUN)
-    with torch.inference_mode():
-        for batch in windows.batches(grouped(runs, _PREDICTED_RUN, 4 * _PREDICTED_RUN)):
-            part = as_part(batch, np.empty(0, np.int64), {}, device)
-            found, _ = estimate_runs(network, part.runs)
-            seen = np.any([batch.present[name] for name in used], axis=0)
-            flat = batch.rows.ravel()
-            kept = (flat >= 0) & seen
-            estimates[place[flat[kept]][:, None], columns] = found.double().cpu().numpy()[kept]
-    lowest = np.array([0.0 if name in EMOTIONS else -1.0 for name in TARGETS])
-    clipped: FloatArray = np.clip(estimates, lowest, 1.0)
-    return clipped

@@ -21,10 +21,12 @@ from affectscope.evaluation.quadrants import quadrant_probability, quadrant_time
 from affectscope.evaluation.statistics import Estimate
 from affectscope.inference.person_photo import photo_check
 from affectscope.inference.predictor import Predictor, Shares
+from affectscope.inference.stress import StressCourse
 from affectscope.io.model_files import face_model
 from affectscope.io.session import Session
 from affectscope.preprocessing.windows import Preprocessing
 from affectscope.records import Modality, Notice, Prediction
+from affectscope.therapy.calibrated import with_intervals
 from affectscope.therapy.certificate import Certificate, ShiftProbe
 from affectscope.therapy.change import MarkedPhase, Sensitivity, change_of, in_phases
 from affectscope.therapy.compared import compared_phases
@@ -50,10 +52,11 @@ from affectscope.therapy.quality_table import session_quality
 from affectscope.therapy.questionnaires.keys import FORMS
 from affectscope.therapy.questionnaires.scores import QuestionnaireScore, questionnaire_scores
 from affectscope.therapy.session_walk import Walk
+from affectscope.therapy.stress import stress_of
 
 Status = Literal["OK", "DEGRADED"]
 
-_INFORMATION = {"W_NO_AFFECT_SCORE", "W_EXCLUDED"}
+INFORMATION = {"W_NO_AFFECT_SCORE", "W_NO_STRESS_LIKELIHOOD", "W_EXCLUDED"}
 """Notices about what was not asked for, or was left out on purpose; they degrade no result."""
 
 
@@ -66,6 +69,8 @@ class Assessment:
         quadrant_probability, quadrant_time: "before" and "after" -> by quadrant ("I" to "IV") the
             probability that the phase's mean lies in it, and the share of scored time in it. A
             phase that cannot be told is left out; None without any.
+        stress: the stress likelihood, which is neither valence nor arousal; None without heart and
+            skin, or where its model cannot be read.
     """
 
     session: Session
@@ -86,6 +91,7 @@ class Assessment:
     against_truth: tuple[AgainstTruth, ...]
     timeline: pd.DataFrame
     body_course: pd.DataFrame
+    stress: StressCourse | None
     quality: pd.DataFrame
     prediction: Prediction | None
     predictor: Predictor | None
@@ -187,6 +193,7 @@ class _Walked:
             quality=quality,
         )
         answers, about_answers = _questionnaires(session)
+        stress, about_stress = stress_of(session, body)
         notices = (
             *recording.notices,
             *_excluded(session),
@@ -196,13 +203,14 @@ class _Walked:
             *coverage_notices(coverage, by_phase, phases),
             *_left_out(change.body),
             *about_answers,
+            *about_stress,
             *_unknown_measures(session),
         )
         _check_usable(coverage, notices)
         labels = recording.labels
         return Assessment(
             session=session,
-            status="OK" if {notice.code for notice in notices} <= _INFORMATION else "DEGRADED",
+            status="OK" if {notice.code for notice in notices} <= INFORMATION else "DEGRADED",
             notices=notices,
             coverage=coverage,
             phase_coverage=by_phase,
@@ -217,8 +225,9 @@ class _Walked:
             questionnaires=answers,
             influence=self.parts.influence(phases),
             against_truth=against_truth(prediction, labels) if prediction and labels else (),
-            timeline=walk.timeline(body),
+            timeline=with_intervals(walk.timeline(body, stress), prediction),
             body_course=course,
+            stress=stress,
             quality=quality,
             prediction=prediction,
             predictor=self.scorer,
@@ -258,8 +267,8 @@ def _scorer(
         return None, [
             Notice(
                 "W_NO_AFFECT_SCORE",
-                "No affect score: no checkpoint was given, and none that was trained on people "
-                "ships with this program.",
+                "No affect score: no checkpoint was given, and none that scores the "
+                "affect of people ships with this program.",
             )
         ]
     try:

@@ -19,6 +19,7 @@ from affectscope.figures import clock
 from affectscope.pages import INTENDED_USE
 from affectscope.records import MODALITIES, MODALITY_NAMES, Modality, Notice
 from affectscope.therapy.assessment import Assessment
+from affectscope.therapy.calibrated import error_for_others
 from affectscope.therapy.measures import Measure, estimate_text, percent_text
 from affectscope.therapy.results import model_identity, versions
 
@@ -198,6 +199,6 @@ def _model_line(assessment: Assessment) -> str:
         return f"Model: none, so there is no affect score. Made with {program}."
     return (
         f"Model: {model['variant']} {model['checkpoint_id'][:12]}, fitted on"
-        f" {model['training_subjects']} {model['population']}; its error for a new person is in no"
-        f" interval. Made with {program}."
+        f" {model['training_subjects']} {model['population']}; {error_for_others(assessment)}. Made"
+        f" with {program}."
     )

@@ -11,6 +11,7 @@ from affectscope.pages import INTENDED_USE, environment, inline_figure, write_pa
 from affectscope.therapy import figures
 from affectscope.therapy.alignment import alignment_content
 from affectscope.therapy.assessment import Assessment
+from affectscope.therapy.calibrated import calibration_sentences
 from affectscope.therapy.change_report import change_content
 from affectscope.therapy.first_page import coverage_rows, first_page, limits, notice_text
 from affectscope.therapy.influence_report import influence_content
@@ -18,6 +19,7 @@ from affectscope.therapy.measures import estimate_text
 from affectscope.therapy.quality_report import quality_content
 from affectscope.therapy.questionnaires.report import questionnaires_content
 from affectscope.therapy.results import model_identity, versions
+from affectscope.therapy.stress_report import stress_content, stress_lines
 
 
 def write_report(assessment: Assessment, path: Path, *, pdf: bool = True) -> tuple[Path, ...]:
@@ -66,6 +68,7 @@ def summary_lines(assessment: Assessment) -> list[str]:
         )
         what = measure.reason or f"{before} before, {after} after"
         lines.append(f"  {measure.name} ({measure.unit}): {what}")
+    lines += stress_lines(assessment)
     lines += [f"  {notice.code}: {notice_text(notice)}" for notice in assessment.notices]
     choice = None if assessment.predictor is None else assessment.predictor.choice
     return [*lines, *(choice.lines if choice is not None else ())]
@@ -90,10 +93,12 @@ def content(assessment: Assessment) -> dict[str, Any]:
         **first_page(assessment),
         "circumplex": _circumplex(assessment),
         "affect_over_time": _affect_over_time(assessment),
+        "moment_intervals": calibration_sentences(assessment),
         "body_over_time": inline_figure(
             figures.body_over_time(assessment.body_course, assessment.phases),
             "Heart rate, RMSSD, EDA level and skin responses over time",
         ),
+        "stress": stress_content(assessment),
         "change": change_content(assessment),
         "influence": influence_content(assessment),
         "questionnaires": questionnaires_content(assessment),

@@ -20,9 +20,11 @@ from affectscope.pages import INTENDED_USE
 from affectscope.records import Notice
 from affectscope.therapy.alignment import alignment_result
 from affectscope.therapy.assessment import Assessment
+from affectscope.therapy.calibrated import calibration_result
 from affectscope.therapy.change import MarkedMean, MarkedPhase, sensitivity_result
 from affectscope.therapy.influence import influence_result
 from affectscope.therapy.measures import Measure
+from affectscope.therapy.stress import stress_result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,10 +102,12 @@ def result(assessment: Assessment) -> dict[str, Any]:
         "quadrants": _by_phase(assessment.quadrants),
         "quadrant_probability": assessment.quadrant_probability,
         "quadrant_time": assessment.quadrant_time,
+        "stress_likelihood": stress_result(assessment.stress, assessment.phases),
         "questionnaires": assessment.questionnaires,
         "influence": influence_result(assessment.influence),
         "against_truth": {row.target: row for row in assessment.against_truth} or None,
         "interval": INTERVAL,
+        "calibration": calibration_result(assessment),
         "model": model_identity(assessment),
         "engine": engine_facts(assessment),
         "inputs": dict(assessment.session.input_hashes),

@@ -14,6 +14,7 @@ import pandas as pd
 from affectscope.datasets.body_analysis import BodyAnalysis
 from affectscope.datasets.window_dataset import WindowBatch
 from affectscope.inference.predictor import Predictor, joined
+from affectscope.inference.stress import StressCourse
 from affectscope.io.session import Session
 from affectscope.preprocessing.ecg import heart_rate_at
 from affectscope.preprocessing.eda import tonic_at
@@ -28,6 +29,7 @@ from affectscope.records import (
     Prediction,
     Recording,
 )
+from affectscope.therapy.stress import COLUMN, stress_at
 
 _LONGEST_BLINK = 1.0
 """Seconds: shorter losses of the face are not told one by one."""
@@ -82,8 +84,9 @@ class Walk:
             return None
         return joined(self.batches, self.values, scorer, session.recording)
 
-    def timeline(self, body: BodyAnalysis) -> pd.DataFrame:
-        """A row per analysed time: targets, validity, face quality and box, heart rate, EDA level.
+    def timeline(self, body: BodyAnalysis, stress: StressCourse | None) -> pd.DataFrame:
+        """A row per analysed time: targets, validity, face quality and box, heart rate, EDA level,
+        stress likelihood.
 
         The box is the chosen person's face in shares of the upright picture; NaN where unseen.
         """
@@ -100,6 +103,7 @@ class Walk:
                 "heart_rate": nothing if body.ecg is None else heart_rate_at(body.ecg, times),
                 "eda_tonic": nothing if body.eda is None else tonic_at(body.eda, times),
                 **{name: boxes[:, column] for column, name in enumerate(FACE_BOX)},
+                COLUMN: stress_at(stress, times),
             }
         )
 

@@ -30,6 +30,7 @@ from torch import nn
 
 from affectscope.models.bmmn import BMMN, BMMNConfig
 from affectscope.models.imagenet_weights import load_imagenet_weights
+from affectscope.models.pretrained_autoencoders import PretrainedAutoencoders
 from affectscope.records import Modality
 from affectscope.training.devices import make_fabric
 from affectscope.training.loop import Stage, StageSettings, TrainingRows
@@ -93,6 +94,30 @@ DEMO_SETTINGS = FitSettings(
     run_length=1,
 )
 """A small model on simulated people in a few minutes on two cores."""
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """What a network's encoders begin from.
+
+    Attributes:
+        imagenet: torchvision's weights for a ResNet-50; None: the face encoder from nothing.
+        autoencoders: trained before; stage 2 goes on from them. None: from nothing.
+    """
+
+    imagenet: Path | None = None
+    autoencoders: PretrainedAutoencoders | None = None
+
+    def begin(self, network: BMMN) -> None:
+        """Put them into the network.
+
+        Raises:
+            ModelError: E_WEIGHTS, E_CHECKPOINT where a file does not fit.
+        """
+        if network.face is not None and self.imagenet is not None:
+            load_imagenet_weights(network.face, self.imagenet)
+        if self.autoencoders is not None:
+            self.autoencoders.begin(network)
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,14 +225,14 @@ def fit(
     config: BMMNConfig,
     settings: FitSettings,
     *,
-    pretrained: Path | None = None,
+    start: Start | None = None,
     folder: Path | None = None,
     progress: Progress = lambda _stage, _share: None,
 ) -> tuple[BMMN, dict[str, list[float]]]:
     """Train a network in three stages on one processor or GPU.
 
     Args:
-        pretrained: torchvision's ImageNet weights for a ResNet-50; None starts from nothing.
+        start: what encoders begin from; None: from nothing.
         folder: keeps the run, so that the same call goes on after a stop; None keeps nothing.
 
     Returns:
@@ -218,8 +243,8 @@ def fit(
         OutputError: E_OUTPUT, the folder cannot be written.
     """
     model = fresh(config, settings.seed)
-    if model.face is not None and pretrained is not None:
-        load_imagenet_weights(model.face, pretrained)
+    if start is not None:
+        start.begin(model)
     trainer = Trainer(rows, settings, make_fabric(), folder)
     stages = _stage_names(config)
 

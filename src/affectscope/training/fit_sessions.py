@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,9 +21,10 @@ from affectscope.io.session import Session, open_session
 from affectscope.models.bmmn import BMMNConfig
 from affectscope.models.checkpoint import Checkpoint, save_checkpoint
 from affectscope.models.imagenet_weights import fetch_imagenet_weights
+from affectscope.models.pretrained_autoencoders import shipped_autoencoders
 from affectscope.preprocessing.windows import Preprocessing
 from affectscope.records import Population, Recording
-from affectscope.training.fit import FitSettings, Progress, fit
+from affectscope.training.fit import FitSettings, Progress, Start, fit
 from affectscope.training.loop import TrainingRows
 
 
@@ -32,23 +34,27 @@ def fit_sessions(
     *,
     config: BMMNConfig,
     settings: FitSettings,
-    imagenet: str | None = None,
+    start: Start | None = None,
     progress: Progress = lambda _stage, _share: None,
 ) -> str:
     """Train on labelled session folders and save a checkpoint folder.
 
     Args:
-        imagenet: where a ResNet-50 starts from: a path, "download", or "none".
+        start: what encoders begin from; the checkpoint tells whose signals given auto-encoders
+            have seen. None: as ``start_from`` has it where nothing is given.
 
     Returns:
         The checkpoint's id.
 
     Raises:
         SessionError: a session that cannot be used, or none at all.
-        ModelError: E_CONFIG where simulated people and people are mixed, E_WEIGHTS where a
-            ResNet-50 lacks its weights and "none" was not said.
+        ModelError: E_CONFIG where simulated people and people are mixed, or where given
+            auto-encoders do not fit the network; E_WEIGHTS where ``start`` is None and a ResNet-50
+            lacks its weights.
     """
-    pretrained = imagenet_file(config, imagenet)
+    start, preprocessing = start or start_from(config, None), Preprocessing()
+    if start.autoencoders is not None:
+        start.autoencoders.check(config, preprocessing)
     prepare_folder(out)
     if not folders:
         raise SessionError(
@@ -58,7 +64,6 @@ def fit_sessions(
         )
     sessions = [aligned(open_session(folder)) for folder in folders]
     population = _population(sessions)
-    preprocessing = Preprocessing()
     with TemporaryDirectory(prefix="affectscope-fit-") as cache:
         trials = _prepared(
             sessions,
@@ -73,7 +78,7 @@ def fit_sessions(
             TrainingRows(windows, everything, everything[:0]),
             config,
             settings,
-            pretrained=pretrained,
+            start=start,
             progress=lambda stage, share: progress(stage, 0.5 + 0.5 * share),
         )
     checkpoint = Checkpoint(
@@ -86,9 +91,35 @@ def fit_sessions(
             for session in sessions
             for name, digest in session.input_hashes.items()
         },
-        training={"settings": asdict(settings), "losses": losses},
+        training={
+            "settings": asdict(settings),
+            "losses": losses,
+            "auto-encoders began from": _described(start),
+        },
     )
     return save_checkpoint(out, model, checkpoint)
+
+
+def start_from(
+    config: BMMNConfig, imagenet: str | None, autoencoders: Literal["nothing", "bae"] = "nothing"
+) -> Start:
+    """What encoders begin from.
+
+    Args:
+        imagenet: of a ResNet-50: a path, "download", or "none".
+        autoencoders: "bae" takes those that come with the program.
+
+    Raises:
+        ModelError: E_WEIGHTS where a ResNet-50 lacks its weights and "none" was not said,
+            E_CHECKPOINT where an auto-encoder is damaged.
+    """
+    given = shipped_autoencoders() if autoencoders == "bae" else None
+    return Start(imagenet_file(config, imagenet), given)
+
+
+def _described(start: Start) -> list[dict[str, Any]]:
+    """Of given auto-encoders: which, and whose signals they have seen."""
+    return [] if start.autoencoders is None else start.autoencoders.described
 
 
 def imagenet_file(config: BMMNConfig, imagenet: str | None) -> Path | None:

@@ -56,6 +56,7 @@ class ResultContent:
     affect: whether valence and arousal were estimated; ``no_affect`` says why they were not.
     rule: how before and after were chosen, in words; ``phases`` when they are.
     video: facts of the preview, None without one; ``no_video`` says why there is none.
+    stress: the stress likelihood before and after, in words, "" without one.
     usable: modality in words -> the share of its recording that was used, in %.
     files: names of the files that can be taken home.
     """
@@ -66,6 +67,7 @@ class ResultContent:
     no_affect: str
     rule: str
     phases: str
+    stress: str
     notices: list[TimedNotice]
     usable: dict[str, int]
     video: dict[str, Any] | None
@@ -104,6 +106,7 @@ def _content(told: Mapping[str, Any], folder: Path) -> ResultContent:
         no_affect=without[0] if without else "",
         rule=str(told.get("phase_rule", "")).replace("as session.toml says", "as marked"),
         phases=_phases(told.get("phases") or {}),
+        stress=_stress(told.get("stress_likelihood")),
         notices=notices,
         usable={
             MODALITY_NAMES[name]: round(100 * part["usable"])
@@ -147,6 +150,18 @@ def _way(change: Estimate | None) -> str:
     if change.low > 0:
         return "rose"
     return "fell" if change.high < 0 else "unsure"
+
+
+def _stress(told: Mapping[str, Any] | None) -> str:
+    """The means with the model's interval; nothing where neither part has one."""
+    if told is None:
+        return ""
+    parts = []
+    for name, part in told["phases"].items():
+        mean = _estimate({**part, "count": part["estimated"]})
+        if mean is not None:
+            parts.append(f"{estimate_text(mean)} {name}")
+    return ", ".join(parts)
 
 
 def _phases(told: Mapping[str, Mapping[str, float]]) -> str:

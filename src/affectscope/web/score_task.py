@@ -81,13 +81,14 @@ class Scoring:
         _write_preview(recording, task.output, alive)
 
     def _predictor(self, checkpoint: Path) -> Predictor:
+        from affectscope.inference.calibration import NAME as CALIBRATION
         from affectscope.inference.engine_folder import ENGINE_MANIFESTS
         from affectscope.inference.predictor import load_checkpoint
         from affectscope.models.checkpoint import CONTRACT, WEIGHTS
         from affectscope.therapy.study.session_rows import stamp_of
 
-        engines = sorted(checkpoint.glob(ENGINE_MANIFESTS))
-        read = (checkpoint / WEIGHTS, checkpoint / CONTRACT, *engines)
+        beside = [*sorted(checkpoint.glob(ENGINE_MANIFESTS)), *checkpoint.glob(CALIBRATION)]
+        read = (checkpoint / WEIGHTS, checkpoint / CONTRACT, *beside)
         files = (checkpoint, *((path.name, path.parent.name, stamp_of(path)) for path in read))
         if self._loaded is None or self._loaded[0] != files:
             self._loaded = None  # two models never lie in memory together

@@ -10,9 +10,12 @@ from sklearn.metrics import brier_score_loss, log_loss
 from affectscope.evaluation.calibration import (
     brier,
     conformal_half_width,
+    conformal_over_people,
+    equal_weights,
     expected_calibration_error,
     fit_platt,
     negative_log_likelihood,
+    people_needed,
     risk_coverage,
     risk_coverage_area,
 )
@@ -111,3 +114,55 @@ def test_risk_falls_when_confidence_knows_and_is_flat_when_it_does_not() -> None
     np.testing.assert_allclose(risk, [0, 0, 0, 0, 0, 0, 1 / 7, 2 / 8])
     np.testing.assert_allclose(risk_coverage(wrong, np.full(8, 0.3))[1], 0.25)
     assert risk_coverage_area(wrong, np.full(8, 0.3)) == pytest.approx(0.25)
+
+
+def test_every_person_weighs_the_same_in_a_width_for_windows() -> None:
+    person = np.array(["a"] * 1000 + [f"p{number}" for number in range(19)])
+    residual = np.concatenate([np.full(1000, 9.0), np.full(19, 1.0)])
+    assert conformal_over_people(residual, person, coverage=0.9) == 1.0
+    assert equal_weights(person).sum() == pytest.approx(1)
+    assert equal_weights(person)[:1000].sum() == pytest.approx(1 / 20)
+
+
+def test_one_more_person_counts_as_infinitely_far_off() -> None:
+    person = np.array([f"p{number}" for number in range(20)])
+    residual = np.arange(1.0, 21.0)
+    # 0.9 of 21 people are 18.9: the 19th, not the 18th
+    assert conformal_over_people(residual, person, coverage=0.9) == 19.0
+
+
+@pytest.mark.parametrize(("coverage", "people"), [(0.5, 1), (0.8, 4), (0.9, 9), (0.95, 19)])
+def test_a_width_is_finite_from_the_people_that_are_needed_on(coverage: float, people: int) -> None:
+    assert people_needed(coverage) == people
+    names = np.array([f"p{number}" for number in range(people)])
+    assert np.isfinite(conformal_over_people(np.ones(people), names, coverage=coverage))
+    fewer = conformal_over_people(np.ones(people - 1), names[1:], coverage=coverage)
+    assert np.isinf(fewer)
+
+
+def test_widths_hold_for_windows_of_new_people_who_differ_in_how_far_off_they_are() -> None:
+    random = np.random.default_rng(3)
+    person = np.repeat([f"p{number}" for number in range(25)], 20)
+    shares = []
+    for _ in range(200):
+        spread = np.exp(random.normal(0, 0.5, 26))
+        residual = np.abs(random.normal(0, np.repeat(spread[:25], 20)))
+        width = conformal_over_people(residual, person, coverage=0.9)
+        shares.append((np.abs(random.normal(0, spread[25], 200)) <= width).mean())
+    assert 0.89 < np.mean(shares) < 0.95
+
+
+def test_a_label_between_0_and_1_is_likely_in_proportion() -> None:
+    probability = np.array([0.8])
+    between = negative_log_likelihood(np.array([0.25]), probability)
+    sure = [negative_log_likelihood(np.array([label]), probability) for label in (0.0, 1.0)]
+    assert between == pytest.approx(0.75 * sure[0] + 0.25 * sure[1])
+
+
+def test_the_risk_of_weighted_items_is_that_of_so_many_copies() -> None:
+    wrong, confidence = np.array([0.2, 0.9, 0.4]), np.array([3.0, 1.0, 2.0])
+    coverage, rate = risk_coverage(wrong, confidence, np.array([2.0, 1.0, 1.0]))
+    np.testing.assert_allclose(coverage, [0.5, 0.75, 1.0])
+    np.testing.assert_allclose(rate, [0.2, 0.8 / 3, 1.7 / 4])
+    area = risk_coverage_area(wrong, confidence, np.array([2.0, 1.0, 1.0]))
+    assert area == pytest.approx(0.5 * 0.2 + 0.25 * 0.8 / 3 + 0.25 * 1.7 / 4)

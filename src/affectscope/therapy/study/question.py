@@ -31,6 +31,7 @@ _ROOMS = (
 """Where a session's result is decided; the study's page is made anew each time."""
 _WEIGHTS, _CONTRACT = "weights.safetensors", "checkpoint.json"
 _ENGINES = "engines/*/manifest.json"
+_CALIBRATION = "calibration.json"
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,8 @@ def read_study(asked: StudyAsked) -> Study:
 
 
 def model_digests(checkpoint: Path) -> dict[str, str]:
-    """The sha256 of what a checkpoint's folder holds, its engines by their manifests, and its id.
+    """The sha256 of what a checkpoint's folder holds, its engines by their manifests, its
+    calibration if it has one, and its id.
 
     Raises:
         ModelError: E_CHECKPOINT where a file is missing or cannot be read.
@@ -121,6 +123,7 @@ def model_digests(checkpoint: Path) -> dict[str, str]:
             check_file(checkpoint / name)
         weights, contract = (sha256(checkpoint / name) for name in (_WEIGHTS, _CONTRACT))
         engines = {path.parent.name: sha256(path) for path in checkpoint.glob(_ENGINES)}
+        calibration = {path.stem: sha256(path) for path in checkpoint.glob(_CALIBRATION)}
     except (InputError, OSError) as error:
         why = error.sentence if isinstance(error, InputError) else str(error.strerror)
         raise ModelError(
@@ -133,6 +136,7 @@ def model_digests(checkpoint: Path) -> dict[str, str]:
         "weights": weights,
         "contract": contract,
         **{f"engine {name}": digest for name, digest in sorted(engines.items())},
+        **calibration,
     }
 
 
