@@ -54,8 +54,8 @@ LIMITS: Mapping[SignalName, tuple[str, ...]] = {
         "neurokit, plux, biosppy and heartpy give 10 s to 5 min per recording and do not say who "
         "was recorded: that their held-out recordings are of other people is not known.",
         "The four recordings of MIT-BIH's person 118 carry added noise; the worst is masked.",
-        "Its latent adds next to nothing: given another window's latent, it gives a window back "
-        "nearly as well. Without indices the same training is no better than a window's mean.",
+        "Its latent adds little: given another window's latent, it gives a window back nearly as "
+        "well. Without indices the same training is little better than a window's mean.",
     ),
     "eda": (
         "Most recordings come from a wristband at 4 Hz: they hold nothing above 2 Hz, and the "
@@ -63,15 +63,15 @@ LIMITS: Mapping[SignalName, tuple[str, ...]] = {
         "neurokit, plux and biosppy give 28 to 150 s per recording and do not say who was "
         "recorded: that plux' held-out recording is of another person is not known.",
         "biosppy's converter counts were taken for those of a biosignalsplux hub.",
-        "It gives back a window's level, not its shape: most windows are nearly flat, and their "
-        "own mean is closer. Without indices the same training comes closer too.",
+        "It gives back a window's level more than its shape: most windows are nearly flat, and "
+        "their own mean is about as close. Without indices the same training comes closer.",
     ),
 }
 _FOR_BOTH = (
     "Each recording is scaled by its own range: how large a signal is cannot be seen.",
     "The decoder reads the encoder's max positions, 7,800 bits per window, past the latent.",
-    "A decoder trained alike on an encoder that was left as it was drawn gives windows back better "
-    "on average: that the encoder learnt something useful was not shown. See the tables.",
+    "A decoder trained alike on an encoder that was left as it was drawn gives windows back about "
+    "as well: that the encoder learnt something useful was not shown. See the tables.",
     "It reconstructs windows; that its latent tells anything about affect was not shown.",
 )
 
