@@ -56,7 +56,8 @@ def calibrate(
         )
     predictor = load_checkpoint(asked.checkpoint, calibrated=False)
     sessions = [aligned(open_session(folder)) for folder in asked.sessions]
-    _check(predictor, sessions)
+    check_unseen(predictor, sessions)
+    _check_number(sessions)
     rows = scored_rows(predictor, sessions, rate=asked.rate, progress=progress)
     fitted = fit_calibration(predictor, rows, coverage=asked.coverage)
     calibration = Calibration(
@@ -67,11 +68,7 @@ def calibrate(
         modalities=predictor.model.config.modalities,
         people=tuple(str(name) for name in np.unique(rows.person)),
         windows=len(rows.person),
-        sessions={
-            f"{s.recording.subject_id}/{s.recording.trial_id}/{name}": digest
-            for s in sessions
-            for name, digest in s.input_hashes.items()
-        },
+        sessions=files_of(sessions),
         intervals=fitted.intervals,
         fusion=fitted.fusion,
         temperature=fitted.temperature,
@@ -83,11 +80,25 @@ def calibrate(
     return found
 
 
-def _check(predictor: Predictor, sessions: Sequence[Session]) -> None:
-    """Raises what ``calibrate`` does for sessions that must not calibrate this network."""
+def files_of(sessions: Sequence[Session]) -> dict[str, str]:
+    """sha256 of every file, by "subject/session/file"."""
+    return {
+        f"{session.recording.subject_id}/{session.recording.trial_id}/{name}": digest
+        for session in sessions
+        for name, digest in session.input_hashes.items()
+    }
+
+
+def check_unseen(predictor: Predictor, sessions: Sequence[Session]) -> None:
+    """Refuse sessions by which a network cannot be judged.
+
+    Raises:
+        ModelError: E_POPULATION for other people than the network was fitted on.
+        LeakError: E_LEAK_SUBJECT for a person, E_LEAK_FITTED for a file, that it has learnt from.
+        SessionError: E_SESSION for a session without labels.
+    """
     checkpoint = predictor.checkpoint
     learnt = set(checkpoint.data_hashes.values())
-    people = {session.recording.subject_id for session in sessions}
     for session in sessions:
         recording = session.recording
         kind = "simulated people" if recording.simulated else "people"
@@ -96,19 +107,19 @@ def _check(predictor: Predictor, sessions: Sequence[Session]) -> None:
             raise ModelError(
                 "E_POPULATION",
                 f"{where} is of {kind}, and the network was fitted on {checkpoint.population}.",
-                "Calibrate on such people as the network learnt from and is to score.",
+                "Take such people as the network learnt from and is to score.",
             )
         if recording.subject_id in checkpoint.training_subjects:
             raise LeakError(
                 "E_LEAK_SUBJECT",
                 f"The network has learnt from {recording.subject_id}.",
-                "Calibrate on people whom it has never seen; their errors would look too small.",
+                "Take people whom it has never seen; the errors of these would look too small.",
             )
         if learnt & {d for name, d in session.input_hashes.items() if name != "session.toml"}:
             raise LeakError(
                 "E_LEAK_FITTED",
                 f"{where} holds a file that the network has learnt from, under another name.",
-                "Calibrate on people whom it has never seen.",
+                "Take people whom it has never seen.",
             )
         if recording.labels is None:
             raise SessionError(
@@ -116,6 +127,10 @@ def _check(predictor: Predictor, sessions: Sequence[Session]) -> None:
                 f"{where} has no labels.",
                 "Name a table of the known affect under [labels] in its session.toml.",
             )
+
+
+def _check_number(sessions: Sequence[Session]) -> None:
+    people = {session.recording.subject_id for session in sessions}
     if len(people) < FEWEST_PEOPLE:
         raise ModelError(
             "E_CALIBRATION",

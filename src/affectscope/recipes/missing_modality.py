@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from affectscope.datasets.alignment import aligned
-from affectscope.errors import LeakError, ModelError, SessionError
+from affectscope.errors import ModelError
 from affectscope.evaluation.cluster_bootstrap import draw_people, interval, resampled
 from affectscope.evaluation.metrics import (
     IntArray,
@@ -29,7 +29,7 @@ from affectscope.inference.missing_modality import TITLE, MissingModality, write
 from affectscope.inference.predictor import Predictor, load_checkpoint
 from affectscope.io.session import Session, open_session
 from affectscope.models.shipped import ResultTable
-from affectscope.recipes.calibration import RATE, scored_rows
+from affectscope.recipes.calibration import RATE, check_unseen, files_of, scored_rows
 from affectscope.recipes.calibration_fit import ScoredRows
 from affectscope.records import MODALITIES, TARGETS, FloatArray
 
@@ -55,8 +55,7 @@ def measure_missing(
 
     Raises:
         ModelError: E_CHECKPOINT; E_CONFIG where the network reads one modality only.
-        LeakError: E_LEAK_SUBJECT for a person whom the network has learnt from.
-        SessionError: a session that cannot be opened, or E_SESSION where it has no labels.
+        AffectScopeError: a session that cannot be opened, or what ``check_unseen`` raises.
         OutputError: E_OUTPUT.
     """
     predictor = load_checkpoint(folder, calibrated=False)
@@ -68,17 +67,12 @@ def measure_missing(
             "Measure a network that reads several modalities.",
         )
     opened = [aligned(open_session(session)) for session in sessions]
-    for session in opened:
-        _check(predictor, session)
+    check_unseen(predictor, opened)
     rows = scored_rows(predictor, opened, rate=rate, progress=progress)
     measured = MissingModality(
         predictor.checkpoint_id,
         _people(opened),
-        {
-            f"{s.recording.subject_id}/{s.recording.trial_id}/{name}": digest
-            for s in opened
-            for name, digest in s.input_hashes.items()
-        },
+        files_of(opened),
         ResultTable(
             f"{TITLE}, on {_whom(opened)} whom the network has not learnt from",
             _COLUMNS,
@@ -96,27 +90,9 @@ def _people(sessions: Sequence[Session]) -> tuple[str, ...]:
 
 def _whom(sessions: Sequence[Session]) -> str:
     """ "8 simulated people" """
-    kinds = sorted({session.recording.simulated for session in sessions})
-    whose = " and ".join("simulated people" if simulated else "people" for simulated in kinds)
+    whose = "simulated people" if sessions[0].recording.simulated else "people"
     count = len(_people(sessions))
     return f"{count} {whose}" if count > 1 else f"1 {whose.replace('people', 'person')}"
-
-
-def _check(predictor: Predictor, session: Session) -> None:
-    recording = session.recording
-    where = f"Session {recording.trial_id} of {recording.subject_id}"
-    if recording.subject_id in predictor.checkpoint.training_subjects:
-        raise LeakError(
-            "E_LEAK_SUBJECT",
-            f"The network has learnt from {recording.subject_id}.",
-            "Measure on people whom it has never seen; their errors would look too small.",
-        )
-    if recording.labels is None:
-        raise SessionError(
-            "E_SESSION",
-            f"{where} has no labels.",
-            "Name a table of the known affect under [labels] in its session.toml.",
-        )
 
 
 def _rows(predictor: Predictor, rows: ScoredRows) -> Iterator[tuple[str, ...]]:
