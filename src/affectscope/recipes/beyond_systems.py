@@ -57,11 +57,11 @@ class FusedSettings:
     context: float = 40.0
     windows: int = 12
     batch: int = 32
-    epochs: int = 60
+    epochs: int = 120
     masked_epochs: int = 15
     learning_rate: float = 2e-3
     weight_decay: float = 1e-3
-    patience: int = 10
+    patience: int = 20
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ class Ideas:
     by_person: bool = False
 
 
-DEFAULT = Ideas(attention=False, ccc=False)
-"""Attention and the CCC loss did not earn their place (docs/experiment-log.md)."""
+DEFAULT = Ideas(attention=False, heteroscedastic=False)
+"""Attention and a variance of its own did not earn their place (docs/experiment-log.md)."""
 IDEAS: Mapping[str, str] = {
     "attention": "attention over windows",
     "modality_dropout": "modality dropout",

@@ -32,7 +32,14 @@ from affectscope.recipes.shipped_models import (
 
 WEIGHT = torch.tensor([1.0, -2.0, 4.0])
 TENSORS = {"weight": WEIGHT, "count": torch.tensor(3)}
-TOLERANCE = 0.01
+
+
+def never(data: Path, out: Path, progress: shipped_models.Progress) -> str:
+    raise AssertionError("nothing is trained where two models are compared")
+
+
+STRICT = Training(never, tolerance=0.01)
+BY_FIGURES = Training(never, tolerance=0.01, figures=0.05)
 
 
 @pytest.fixture
@@ -67,7 +74,7 @@ def test_every_model_that_comes_with_the_program_can_be_trained() -> None:
 
 
 def test_the_same_model_is_the_same(before: OpenedModel) -> None:
-    found = compared(before, before, TOLERANCE)
+    found = compared(before, before, STRICT)
     assert found.same
     assert [each.share for each in found.differences] == [0.0] * 5
     found.check()
@@ -82,7 +89,7 @@ def test_a_tensor_may_differ_by_a_share_of_its_largest_number(
     before: OpenedModel, moved: float, same: bool
 ) -> None:
     anew = {**TENSORS, "weight": WEIGHT + torch.tensor([moved, 0.0, 0.0])}
-    found = compared(before, replace(before, tensors=anew, model_id="b"), TOLERANCE)
+    found = compared(before, replace(before, tensors=anew, model_id="b"), STRICT)
     share = {each.name: each.share for each in found.differences}["weight"]
     assert share == pytest.approx(moved / 4, rel=1e-5)
     assert found.same is same
@@ -103,7 +110,7 @@ def test_a_tensor_may_differ_by_a_share_of_its_largest_number(
 def test_tensors_that_do_not_fit_are_another_model(
     before: OpenedModel, anew: dict[str, Tensor]
 ) -> None:
-    found = compared(before, replace(before, tensors=anew), TOLERANCE)
+    found = compared(before, replace(before, tensors=anew), STRICT)
     assert not found.same
     with pytest.raises(ModelError, match=r"E_REBUILT.*tolerance") as caught:
         found.check()
@@ -127,12 +134,12 @@ def test_the_configuration_is_compared_too(
     settings = {"features": ("rate", "level"), "scale": {"rate": 2.0, "window": 60}}
     first = replace(before, contract=replace(before.contract, configuration=settings))
     anew = replace(before, contract=replace(before.contract, configuration=changed))
-    assert compared(first, anew, TOLERANCE).same is same
+    assert compared(first, anew, STRICT).same is same
 
 
 def test_a_setting_that_is_none_in_both_is_the_same(before: OpenedModel) -> None:
     none = replace(before, contract=replace(before.contract, configuration={"limit": None}))
-    assert compared(none, none, 0.0).same
+    assert compared(none, none, Training(never, tolerance=0.0)).same
 
 
 def test_other_files_are_another_model_even_with_the_same_numbers(before: OpenedModel) -> None:
@@ -141,7 +148,7 @@ def test_other_files_are_another_model_even_with_the_same_numbers(before: Opened
     anew = replace(
         before, contract=replace(before.contract, sources=(before.contract.sources[0], other))
     )
-    found = compared(before, anew, TOLERANCE)
+    found = compared(before, anew, STRICT)
     assert found.changed_files == ("chest/1.npz", "chest/2.npz")
     assert not found.same
     with pytest.raises(ModelError, match=r"E_REBUILT.*Other files: chest/1\.npz, chest/2\.npz"):
@@ -154,10 +161,32 @@ def test_figures_that_read_otherwise_are_told(before: OpenedModel) -> None:
     anew = replace(
         before, contract=replace(before.contract, results=(other, before.contract.results[1]))
     )
-    found = compared(before, anew, TOLERANCE)
+    found = compared(before, anew, STRICT)
     assert found.changed_tables == (table.title,)
     assert table.title in found.lines[4]
     assert found.same
+
+
+@pytest.mark.parametrize(
+    ("figure", "same"),
+    [("0.74", True), ("0.76", False), ("0.74 [0.70, 0.80]", False), ("-", False)],
+)
+def test_other_weights_that_do_the_same_are_the_same_model_where_figures_decide(
+    before: OpenedModel, figure: str, same: bool
+) -> None:
+    table = ResultTable("how well", ("who", "accuracy"), (("5 people", "0.70"),), "none")
+    other = replace(table, rows=(("6 people", figure),))
+    first = replace(before, contract=replace(before.contract, results=(table,)))
+    anew = OpenedModel(
+        replace(before.contract, results=(other,)), "b", {**TENSORS, "weight": -WEIGHT}
+    )
+    found = compared(first, anew, BY_FIGURES)
+    assert found.same is same
+    assert not compared(first, anew, STRICT).same
+    assert "0.05 is allowed for other weights" in found.lines[4]
+    assert not compared(first, replace(anew, tensors={"weight": WEIGHT}), BY_FIGURES).same
+    setting = replace(anew.contract, configuration={"window": 61})
+    assert not compared(first, replace(anew, contract=setting), BY_FIGURES).same
 
 
 def test_the_recordings_are_checked_file_by_file(contract: ModelContract, data: Path) -> None:
@@ -181,7 +210,7 @@ def test_a_model_is_trained_anew_and_compared(
         return save_model(out, {**TENSORS, "weight": WEIGHT * 1.001}, contract)
 
     monkeypatch.setattr(shipped, "SHIPPED_FOLDER", tmp_path / "shipped")
-    monkeypatch.setitem(TRAININGS, name, Training(train, TOLERANCE))
+    monkeypatch.setitem(TRAININGS, name, Training(train, STRICT.tolerance))
     save_model(tmp_path / "shipped" / name, TENSORS, contract)
     reached: list[tuple[float, str]] = []
     found = rebuilt(name, data, tmp_path / "out", lambda share, now: reached.append((share, now)))
