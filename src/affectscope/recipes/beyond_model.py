@@ -23,17 +23,17 @@ from affectscope.recipes.beyond_costs import Trials, result_tables
 from affectscope.recipes.beyond_experiment import Beyond
 from affectscope.recipes.beyond_inputs import HEART, SKIN
 from affectscope.recipes.beyond_systems import DEFAULT, FusedFold
+from affectscope.recipes.fg2020 import Experiment
 from affectscope.recipes.fg2020_systems import FoldNetworks
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-COMMAND = "affectscope reproduce beyond.table --data DATA --out OUT"
 LIMITS = (
     "It estimates what a person rates after a clip, from the whole clip; it is not for live use.",
     "What a missing modality costs was measured by leaving it out at test, for whole trials.",
-    "The stated variances are the network's own; they are not calibrated on anybody.",
 )
+VARIANCES = "The stated variances are the network's own; they are not calibrated on anybody."
 
 
 def save_everybody(beyond: Beyond, trials: Trials, folder: Path) -> str:
@@ -101,7 +101,7 @@ def _contract(beyond: Beyond, fold: FusedFold, trials: Trials, name: str) -> Mod
             "seed": 0,
         },
         results=_results(beyond, trials),
-        limits=LIMITS,
+        limits=(*LIMITS, *((VARIANCES,) if DEFAULT.heteroscedastic else ())),
         licence="As the corpus it learnt from: what is trained on a licensed corpus may not be "
         "passed on without its owners' consent.",
     )
@@ -142,4 +142,21 @@ def _results(beyond: Beyond, trials: Trials) -> tuple[ResultTable, ...]:
         f"{prepared.name}, protocol {experiment.protocol}, {len(trials.panel.people)} {kind} "
         f"tested of {len(prepared.subjects)}, {experiment.seeds} seed(s)"
     )
-    return result_tables(trials, who, COMMAND)
+    return result_tables(trials, who, command(experiment))
+
+
+def command(experiment: Experiment) -> str:
+    """The command line that gives an experiment's table, but for what the face encoder is."""
+    networks = experiment.networks
+    options = {
+        "protocol": experiment.protocol,
+        "rate": f"{experiment.rate:g}",
+        "folds": experiment.folds,
+        "seeds": experiment.seeds,
+        "limit": experiment.limit,
+        "epochs": networks.fit.epochs[0],
+        "learning-rate": f"{networks.fit.learning_rate:g}",
+        "lambdas": ",".join(f"{value:g}" for value in networks.lambdas),
+    }
+    said = (f"--{name} {value}" for name, value in options.items() if value is not None)
+    return " ".join(["affectscope reproduce beyond.table --data DATA --out OUT", *said])

@@ -227,6 +227,8 @@ def test_the_model_of_everybody_says_what_a_missing_modality_costs(
         "P04",
     }
     cost = model.contract.results[0]
+    assert "beyond.table --data DATA --out OUT --protocol A --rate " in cost.command
+    assert "None" not in cost.command
     assert cost.title.startswith(COST_TITLE)
     assert [row[0] for row in cost.rows] == ["no face", "no ECG", "no EDA", "mean of the three"]
     assert all(len(row) == len(cost.columns) for row in cost.rows)
