@@ -11,7 +11,8 @@ Where no rule is written, and what we do:
    second is the mean of the model's own bounds, which tell how far a person may lie from what the
    model says; a person who stays within each of them stays within their mean.
 3. Two parts differ only where both intervals of the one lie beyond both of the other.
-4. Moments are compared with the whole session. Where that gives nothing at all, as in a short
+4. A part of which less than half the spans have an estimate is not told.
+5. Moments are compared with the whole session. Where that gives nothing at all, as in a short
    session, they are compared with its first minutes, if it goes on after them.
 
 Legend: N spans, M times.
@@ -44,6 +45,8 @@ OVER_TIME = "95 %, moving-block bootstrap, of the mean within this session"
 
 Difference = Literal["higher", "lower", "not told apart"]
 
+LEAST_ESTIMATED = 0.5
+"""Share of a part's spans."""
 _BORDER = 1e-6
 
 
@@ -203,6 +206,9 @@ def _of_phase(course: StressCourse, phase: Phase) -> PhaseLikelihood:
     mean = mean_over_time(values, time_step(course.times))
     if mean is None:
         return PhaseLikelihood(phase.name, None, None, None, spans, 0, "no estimate in it")
+    if mean.count < LEAST_ESTIMATED * spans:
+        few = f"an estimate in {mean.count} of its {spans} spans only"
+        return PhaseLikelihood(phase.name, None, None, None, spans, mean.count, few)
     if mean.low is not None and mean.high is not None:
         mean = replace(mean, low=max(0.0, mean.low), high=min(1.0, mean.high))
     low, high = (float(np.nanmean(bound[inside])) for bound in (course.low, course.high))

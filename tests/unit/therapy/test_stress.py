@@ -87,6 +87,17 @@ def test_a_part_without_a_whole_span_or_without_an_estimate_says_so() -> None:
     assert short.over_time is silent.over_time is None
 
 
+def test_a_part_with_an_estimate_in_less_than_half_of_its_spans_is_not_told() -> None:
+    values = np.full(90, 0.4)
+    values[: 25 - 12] = np.nan  # of the first part's 25 spans 12 have an estimate
+    before, after = phase_likelihoods(course(values), PHASES)
+    assert before.over_time is None
+    assert before.reason == "an estimate in 12 of its 25 spans only"
+    assert after.over_time is not None
+    values[12] = 0.4
+    assert phase_likelihoods(course(values), PHASES)[0].over_time is not None
+
+
 def test_abstentions_are_told_by_reason_and_as_a_share_of_all_spans() -> None:
     values = np.full(8, 0.4)
     values[:2] = np.nan
