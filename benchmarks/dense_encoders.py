@@ -7,7 +7,7 @@ To the head's outputs, as the predictor uses it: windows in batches of 64, cut a
 ``nn.Conv1d`` layers (what a user would write) and by ours, beside ``SignalShares`` with tables of
 several lengths, asked for the same batches. To features and latents: ``models.dense`` over runs of
 1024 windows. Seconds are those of the processor, all threads together, so that neighbours on the
-machine change little; ratios are within this run. Differences are the largest one over the largest
+machine change little; beside plain layers also those of the clock. Ratios are within this run. Differences are the largest one over the largest
 value; "exact" is double precision, window by window, of 1000 windows.
 Kept in benchmarks/results/dense_encoders.json.
 """
@@ -147,8 +147,11 @@ def at_full_rate(
     ours: tuple[float, Values],
 ) -> dict[str, object]:
     """Beside plain layers, and to the features."""
+    begun = time.perf_counter()
     plain, reference = timed(lambda: by_windows(sliding(model), signals, batches))
+    plain_clock, begun = time.perf_counter() - begun, time.perf_counter()
     dense, found = timed(lambda: by_tables(model, signals, batches))
+    dense_clock = time.perf_counter() - begun
     some = [np.concatenate(batches)[:: max(1, sum(map(len, batches)) // 1000)]]
     exact = by_windows(copy.deepcopy(model).double(), signals, some)
     off = {
@@ -160,6 +163,7 @@ def at_full_rate(
         "plain layers": {
             "seconds": plain,
             "ratio": plain / dense,
+            "ratio by the clock": plain_clock / dense_clock,
             "difference": apart(found, reference),
             "difference of our windows": apart(ours[1], reference),
         },
@@ -167,6 +171,7 @@ def at_full_rate(
     }
     print("  off exact:", ", ".join(f"{how} {value:.1e}" for how, value in off.items()))
     print(f"  plain layers {plain:.2f} s, {plain / dense:.0f} times the tables'", end=", ")
+    print(f"{plain_clock / dense_clock:.0f} by the clock", end=", ")
     print(f"difference {apart(found, reference):.1e}, ours {apart(ours[1], reference):.1e}")
     if len(signals) == 1:
         starts = np.concatenate(batches)
