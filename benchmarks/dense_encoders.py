@@ -7,8 +7,9 @@ To the head's outputs, as the predictor uses it: windows in batches of 64, cut a
 ``nn.Conv1d`` layers (what a user would write) and by ours, beside ``SignalShares`` with tables of
 several lengths, asked for the same batches. To features and latents: ``models.dense`` over runs of
 1024 windows. Seconds are those of the processor, all threads together, so that neighbours on the
-machine change little; beside plain layers also those of the clock. Ratios are within this run. Differences are the largest one over the largest
-value; "exact" is double precision, window by window, of 1000 windows.
+machine change little; beside plain layers also those of the clock. Ratios are within this run.
+Differences are the largest one over the largest value; "exact" is double precision, window by
+window, of 1000 windows.
 Kept in benchmarks/results/dense_encoders.json.
 """
 
