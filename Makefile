@@ -6,12 +6,14 @@ setup:
 demo: setup
 	@./scripts/demo.sh
 
+# pytest: files begin in the order of their names. By number of tests, as xdist has it, the journeys, which are
+# few and long, would come last and one core would wait.
 test: setup
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/pytest -n 2 --dist loadfile
+	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 faults: setup
 	@.venv/bin/python scripts/faults.py
