@@ -64,11 +64,12 @@ def read_missing(folder: Path, checkpoint_id: str) -> MissingModality | None:
     try:
         content = read_bounded(place / CONTRACT, _LARGEST)
         described = parse_object(content, CONTRACT)
-        problem = format_problem(described, FORMAT_VERSION) or manifest_problem(
-            read_bounded(place / MANIFEST, _LARGEST), {CONTRACT: content}
-        )
+        version_problem = format_problem(described, FORMAT_VERSION)
+        if version_problem is not None:
+            raise ModelError("E_CHECKPOINT", f"it has {version_problem}.")
+        problem = manifest_problem(read_bounded(place / MANIFEST, _LARGEST), {CONTRACT: content})
         if problem is not None:
-            raise ModelError("E_CHECKPOINT", f"it has {problem}.")
+            raise ModelError("E_CHECKPOINT", f"{problem}.")
         found = decode(MissingModality, described, CONTRACT)
         if found.checkpoint_id != checkpoint_id:
             raise ModelError(

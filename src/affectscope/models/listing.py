@@ -10,8 +10,9 @@ from affectscope.errors import AffectScopeError
 from affectscope.io.files import check_file
 from affectscope.models.strict_json import parse_object
 
-_CONTRACT = "model.json"
-_FOLDER = Path(__file__).resolve().parent / "shipped"
+CONTRACT = "model.json"
+SHIPPED_FOLDER = Path(__file__).resolve().parent / "shipped"
+"""What comes with the program: a folder of each model."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class ListedModel:
     summary: str
 
 
-def listed_models(folder: Path = _FOLDER) -> tuple[ListedModel, ...]:
+def listed_models(folder: Path = SHIPPED_FOLDER) -> tuple[ListedModel, ...]:
     """The models below a folder, by name; by itself those that come with the program."""
     if not folder.is_dir():
         return ()
@@ -43,14 +44,12 @@ def listed_models(folder: Path = _FOLDER) -> tuple[ListedModel, ...]:
 def _listed(folder: Path) -> ListedModel:
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
     try:
-        check_file(folder / _CONTRACT)
-        described = parse_object((folder / _CONTRACT).read_bytes(), _CONTRACT)
+        check_file(folder / CONTRACT)
+        described = parse_object((folder / CONTRACT).read_bytes(), CONTRACT)
         people = {person for source in described["sources"] for person in source["people"]}
         kind, summary = str(described["kind"]), str(described["summary"])
     except AffectScopeError as error:
         return ListedModel(folder.name, "", 0, size, f"It cannot be used: {error.sentence}")
     except (KeyError, TypeError):
-        return ListedModel(
-            folder.name, "", 0, size, f"It cannot be used: {_CONTRACT} lacks a part."
-        )
+        return ListedModel(folder.name, "", 0, size, f"It cannot be used: {CONTRACT} lacks a part.")
     return ListedModel(folder.name, kind, len(people), size, summary)

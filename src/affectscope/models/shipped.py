@@ -26,18 +26,18 @@ from torch import Tensor
 
 from affectscope.errors import ModelError
 from affectscope.io.files import prepare_folder, shown, write_text, write_with
+from affectscope.models.listing import CONTRACT, SHIPPED_FOLDER
 from affectscope.models.manifest import MANIFEST, manifest_of, manifest_problem, sha256_of
 from affectscope.models.strict_json import decode, format_problem, parse_object
 from affectscope.models.weights_file import parse_tensors, read_bounded, refuse_pickle
 from affectscope.records import Population
 
 FORMAT_VERSION = 1
-WEIGHTS, CONTRACT = "weights.safetensors", "model.json"
+WEIGHTS = "weights.safetensors"
 LARGEST = {WEIGHTS: 64 << 20, CONTRACT: 4 << 20, MANIFEST: 1 << 16}
 """Bytes allowed per file."""
 
 ModelKind = Literal["bio auto-encoder", "stress likelihood", "fused"]
-SHIPPED_FOLDER = Path(__file__).resolve().parent / "shipped"
 SHIPPED = ("bae-ecg", "bae-eda", "stress-rest")
 """The models that come with the program, by name; a folder of ``SHIPPED_FOLDER`` each."""
 
